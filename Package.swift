@@ -1,0 +1,96 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// Every target of ours is built with these; none uses `unsafeFlags`, so that other packages can depend on Qalam.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),  // SE-0335
+    .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
+    .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "Qalam",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "qalam", targets: ["qalam"]),
+        .library(name: "QalamEngine", targets: ["QalamEngine"]),
+        .library(name: "QalamTraining", targets: ["QalamTraining"]),
+        .library(name: "QalamTokenizers", targets: ["QalamTokenizers"]),
+        .library(name: "QalamServer", targets: ["QalamServer"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // C
+        .target(name: "CQalamKernels", exclude: ["Shared"]),
+        .systemLibrary(
+            name: "CArchive", pkgConfig: "libarchive",
+            providers: [.apt(["libarchive-dev"]), .brew(["libarchive"])]),
+
+        // Bottom to top
+        .target(name: "QalamTensors", dependencies: ["CQalamKernels"], swiftSettings: strict),
+        .target(name: "QalamTokenizers", swiftSettings: strict),
+        .target(name: "QalamFormats", dependencies: ["CArchive", "QalamTensors"], swiftSettings: strict),
+        .target(
+            name: "QalamModels", dependencies: ["QalamFormats", "QalamTensors", "QalamTokenizers"],
+            swiftSettings: strict),
+        .target(
+            name: "QalamEngine", dependencies: ["QalamModels", "QalamTensors", "QalamTokenizers"],
+            swiftSettings: strict),
+        .target(
+            name: "QalamTraining",
+            dependencies: [
+                "QalamEngine", "QalamFormats", "QalamModels", "QalamTensors", "QalamTokenizers",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "QalamServer",
+            dependencies: [
+                "QalamEngine", "QalamModels", "QalamTokenizers",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+
+        // The program
+        .executableTarget(
+            name: "qalam",
+            dependencies: [
+                "QalamEngine", "QalamFormats", "QalamModels", "QalamServer", "QalamTensors", "QalamTokenizers",
+                "QalamTraining",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
+
+        // Tests
+        .target(
+            name: "TestSupport", dependencies: ["QalamFormats", "QalamModels", "QalamTensors", "QalamTokenizers"],
+            path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(name: "QalamTensorsTests", dependencies: ["CQalamKernels", "QalamTensors", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "QalamTokenizersTests", dependencies: ["QalamTokenizers"], swiftSettings: strict),
+        .testTarget(name: "QalamFormatsTests", dependencies: ["QalamFormats", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "QalamModelsTests", dependencies: ["QalamModels", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "QalamEngineTests", dependencies: ["QalamEngine", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "QalamTrainingTests", dependencies: ["QalamTraining", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "QalamServerTests",
+            dependencies: [
+                "QalamServer", .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ],
+            swiftSettings: strict),
+    ],
+    cLanguageStandard: .gnu17
+)
