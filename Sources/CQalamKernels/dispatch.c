@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which instruction set runs: chosen once when the program starts, and the public functions that forward to it.
+#include "internal.h"
+
+static k_isa current_isa = K_ISA_GENERIC;
+static const k_table *current = &k_table_generic;
+
+/// The table of an instruction set, NULL where this processor or build lacks it.
+static const k_table *table_of(k_isa isa) {
+    switch (isa) {
+    case K_ISA_GENERIC:
+        return &k_table_generic;
+#if defined(__x86_64__)
+    case K_ISA_AVX2:
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")
+                   ? &k_table_avx2
+                   : NULL;
+    case K_ISA_AVX512:
+        return table_of(K_ISA_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
+                   ? &k_table_avx512
+                   : NULL;
+#elif defined(__aarch64__)
+    case K_ISA_NEON:
+        return &k_table_neon;
+#endif
+    default:
+        return NULL;
+    }
+}
+
+bool k_isa_select(k_isa isa) {
+    const k_table *table = table_of(isa);
+    if (!table) return false;
+    current = table;
+    current_isa = isa;
+    return true;
+}
+
+k_isa k_isa_current(void) { return current_isa; }
+
+const char *k_isa_name(k_isa isa) {
+    static const char *const names[] = {"generic", "avx2", "avx512", "neon"};
+    return names[isa];
+}
+
+__attribute__((constructor)) static void choose_best(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+#endif
+    for (int isa = K_ISA_NEON; isa >= K_ISA_GENERIC; isa--) {
+        if (k_isa_select((k_isa)isa)) return;
+    }
+}
+
+#define K_FORWARD(result, name, parameters, arguments)                                                                 \
+    result name parameters { return current->name arguments; }
+K_KERNELS(K_FORWARD)

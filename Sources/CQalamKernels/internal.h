@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The frame behind qalam_kernels.h: the list of kernels, the table of one instruction set, and the names within it.
+// Each `kernels_<isa>.c` defines K_SUFFIX and K_VF, then includes every body in Shared/ once under a target attribute.
+#ifndef QALAM_KERNELS_INTERNAL_H
+#define QALAM_KERNELS_INTERNAL_H
+
+#include "qalam_kernels.h"
+
+// MARK: The list of kernels
+
+/// X(result, name, parameters, arguments) for each kernel that exists once per instruction set.
+#define K_KERNELS(X)                                                                                                   \
+    X(void, k_gemm, (const k_gemm_args *args), (args))                                                                 \
+    X(void, k_fill, (float *x, float value, size_t n), (x, value, n))                                                  \
+    X(void, k_add, (float *out, const float *a, const float *b, size_t n), (out, a, b, n))                             \
+    X(void, k_multiply, (float *out, const float *a, const float *b, size_t n), (out, a, b, n))                        \
+    X(void, k_scale, (float *x, float factor, size_t n), (x, factor, n))                                               \
+    X(void, k_axpy, (float *y, float factor, const float *x, size_t n), (y, factor, x, n))                             \
+    X(void, k_gelu, (float *out, const float *x, size_t n), (out, x, n))                                               \
+    X(void, k_gelu_backward, (float *dx, const float *dy, const float *x, size_t n), (dx, dy, x, n))                   \
+    X(void, k_swiglu, (float *out, const float *x, size_t rows, size_t d), (out, x, rows, d))                          \
+    X(void, k_swiglu_backward, (float *dx, const float *dy, const float *x, size_t rows, size_t d),                    \
+      (dx, dy, x, rows, d))                                                                                            \
+    X(double, k_sum_of_squares, (const float *x, size_t n), (x, n))                                                    \
+    X(void, k_column_sums, (float *out, const float *x, size_t rows, size_t d, bool accumulate),                       \
+      (out, x, rows, d, accumulate))                                                                                   \
+    X(void, k_bf16_to_f32, (float *out, const uint16_t *x, size_t n), (out, x, n))                                     \
+    X(void, k_f32_to_bf16, (uint16_t *out, const float *x, size_t n), (out, x, n))                                     \
+    X(void, k_f16_to_f32, (float *out, const uint16_t *x, size_t n), (out, x, n))                                      \
+    X(void, k_f32_to_f16, (uint16_t *out, const float *x, size_t n), (out, x, n))                                      \
+    X(void, k_rmsnorm,                                                                                                 \
+      (float *out, float *_Nullable inverse, const float *x, const float *weight, float epsilon, size_t rows,          \
+       size_t d),                                                                                                      \
+      (out, inverse, x, weight, epsilon, rows, d))                                                                     \
+    X(void, k_rmsnorm_backward,                                                                                        \
+      (float *dx, float *_Nullable dweight, const float *dy, const float *x, const float *weight,                      \
+       const float *inverse, size_t rows, size_t d, bool accumulate),                                                  \
+      (dx, dweight, dy, x, weight, inverse, rows, d, accumulate))                                                      \
+    X(void, k_layernorm,                                                                                               \
+      (float *out, float *_Nullable mean, float *_Nullable inverse, const float *x, const float *weight,               \
+       const float *_Nullable bias, float epsilon, size_t rows, size_t d),                                             \
+      (out, mean, inverse, x, weight, bias, epsilon, rows, d))                                                         \
+    X(void, k_layernorm_backward,                                                                                      \
+      (float *dx, float *_Nullable dweight, float *_Nullable dbias, const float *dy, const float *x,                   \
+       const float *weight, const float *mean, const float *inverse, size_t rows, size_t d, bool accumulate),          \
+      (dx, dweight, dbias, dy, x, weight, mean, inverse, rows, d, accumulate))                                         \
+    X(void, k_rope,                                                                                                    \
+      (float *x, const int32_t *positions, const float *inverse_frequency, size_t tokens, size_t heads,                \
+       size_t head_dim, size_t row_stride, float direction),                                                           \
+      (x, positions, inverse_frequency, tokens, heads, head_dim, row_stride, direction))                               \
+    X(void, k_attention, (const k_attention_args *args), (args))                                                       \
+    X(void, k_attention_backward, (const k_attention_backward_args *args), (args))                                     \
+    X(void, k_cross_entropy,                                                                                           \
+      (float *losses, float *logits, const int32_t *targets, size_t rows, size_t vocab, float gradient_scale),         \
+      (losses, logits, targets, rows, vocab, gradient_scale))                                                          \
+    X(void, k_embedding, (float *out, const float *table, const int32_t *ids, size_t rows, size_t d),                  \
+      (out, table, ids, rows, d))                                                                                      \
+    X(void, k_embedding_backward, (float *dtable, const float *dout, const int32_t *ids, size_t rows, size_t d),       \
+      (dtable, dout, ids, rows, d))                                                                                    \
+    X(void, k_adamw,                                                                                                   \
+      (float *parameters, const float *gradients, float *m, float *v, size_t n, const k_adamw_args *args),             \
+      (parameters, gradients, m, v, n, args))
+
+#pragma clang assume_nonnull begin
+
+// MARK: Tables
+
+/// The kernels of one instruction set: a pointer for each, named as the public function.
+typedef struct {
+#define K_MEMBER(result, name, parameters, arguments) __typeof__(name) *name;
+    K_KERNELS(K_MEMBER)
+#undef K_MEMBER
+} k_table;
+
+extern const k_table k_table_generic;
+#if defined(__x86_64__)
+extern const k_table k_table_avx2;
+extern const k_table k_table_avx512;
+#elif defined(__aarch64__)
+extern const k_table k_table_neon;
+#endif
+
+// MARK: Inside one instruction set
+
+#ifdef K_SUFFIX
+#define K_JOIN_(a, b) a##b
+#define K_JOIN(a, b) K_JOIN_(a, b)
+/// K_FN(k_rmsnorm) is k_rmsnorm_avx2 in kernels_avx2.c.
+#define K_FN(name) K_JOIN(name, K_SUFFIX)
+
+/// Vectors of K_VF floats, and of as many 32-bit integers. The `u` types may lie at any address of a float.
+typedef float k_vf __attribute__((vector_size(4 * K_VF)));
+typedef int32_t k_vi __attribute__((vector_size(4 * K_VF)));
+typedef float k_vfu __attribute__((vector_size(4 * K_VF), aligned(4), may_alias));
+typedef int32_t k_viu __attribute__((vector_size(4 * K_VF), aligned(4), may_alias));
+
+#define K_DECLARE(result, name, parameters, arguments) __typeof__(name) K_FN(name);
+K_KERNELS(K_DECLARE)
+#undef K_DECLARE
+
+#define K_ENTRY(result, name, parameters, arguments) .name = K_FN(name),
+/// The table of this instruction set, to be written once after the bodies.
+#define K_DEFINE_TABLE const k_table K_FN(k_table) = {K_KERNELS(K_ENTRY)};
+#endif
+
+#pragma clang assume_nonnull end
+
+#endif

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The kernels for x86-64 with AVX2, FMA and F16C.
+#if defined(__x86_64__)
+#define K_SUFFIX _avx2
+#define K_VF 8
+#define K_HAS_FMA 1
+#define K_AVX2 1
+
+#include <immintrin.h>
+#include "internal.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#include "Shared/vector.inc"
+
+#include "Shared/attention.inc"
+#include "Shared/elementwise.inc"
+#include "Shared/embedding.inc"
+#include "Shared/gemm.inc"
+#include "Shared/loss.inc"
+#include "Shared/norm.inc"
+#include "Shared/optimizer.inc"
+#include "Shared/rope.inc"
+
+K_DEFINE_TABLE
+
+#pragma clang attribute pop
+#endif

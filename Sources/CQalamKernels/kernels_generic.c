@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The kernels for any processor: vectors of four floats, no fused multiply-add.
+
+#define K_SUFFIX _generic
+#define K_VF 4
+#define K_HAS_FMA 0
+#define K_GENERIC 1
+
+#include "internal.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "Shared/vector.inc"
+
+#include "Shared/attention.inc"
+#include "Shared/elementwise.inc"
+#include "Shared/embedding.inc"
+#include "Shared/gemm.inc"
+#include "Shared/loss.inc"
+#include "Shared/norm.inc"
+#include "Shared/optimizer.inc"
+#include "Shared/rope.inc"
+
+K_DEFINE_TABLE

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The kernels for arm64, where NEON is always there.
+#if defined(__aarch64__)
+#define K_SUFFIX _neon
+#define K_VF 4
+#define K_HAS_FMA 1
+#define K_NEON 1
+
+#include <arm_neon.h>
+#include "internal.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "Shared/vector.inc"
+
+#include "Shared/attention.inc"
+#include "Shared/elementwise.inc"
+#include "Shared/embedding.inc"
+#include "Shared/gemm.inc"
+#include "Shared/loss.inc"
+#include "Shared/norm.inc"
+#include "Shared/optimizer.inc"
+#include "Shared/rope.inc"
+
+K_DEFINE_TABLE
+
+#endif
