@@ -81,6 +81,14 @@ extern const k_table k_table_avx512;
 extern const k_table k_table_neon;
 #endif
 
+// MARK: Scratch memory (threads.c)
+
+typedef enum { K_SCRATCH_GEMM_SHARED, K_SCRATCH_GEMM_BLOCK, K_SCRATCH_ATTENTION, K_SCRATCH_OTHER, K_SCRATCH_KINDS } k_scratch_kind;
+
+/// The calling thread's buffer of that kind, at least `bytes` long and 64-byte aligned, kept until the thread ends. Its
+/// content is undefined; asking again may move it. A body nested in another body must use another kind.
+void *k_scratch(k_scratch_kind kind, size_t bytes);
+
 // MARK: Inside one instruction set
 
 #ifdef K_SUFFIX
@@ -90,10 +98,10 @@ extern const k_table k_table_neon;
 #define K_FN(name) K_JOIN(name, K_SUFFIX)
 
 /// Vectors of K_VF floats, and of as many 32-bit integers. The `u` types may lie at any address of a float.
-typedef float k_vf __attribute__((vector_size(4 * K_VF)));
-typedef int32_t k_vi __attribute__((vector_size(4 * K_VF)));
-typedef float k_vfu __attribute__((vector_size(4 * K_VF), aligned(4), may_alias));
-typedef int32_t k_viu __attribute__((vector_size(4 * K_VF), aligned(4), may_alias));
+typedef float k_vf __attribute__((ext_vector_type(K_VF)));
+typedef int32_t k_vi __attribute__((ext_vector_type(K_VF)));
+typedef k_vf k_vfu __attribute__((aligned(4), may_alias));
+typedef k_vi k_viu __attribute__((aligned(4), may_alias));
 
 #define K_DECLARE(result, name, parameters, arguments) __typeof__(name) K_FN(name);
 K_KERNELS(K_DECLARE)

@@ -15,6 +15,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "Shared/vector.inc"
+#include "Shared/range.inc"
 
 #include "Shared/attention.inc"
 #include "Shared/elementwise.inc"

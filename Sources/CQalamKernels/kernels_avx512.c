@@ -15,6 +15,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c,avx2"))), apply_to = function)
 #include "Shared/vector.inc"
+#include "Shared/range.inc"
 
 #include "Shared/attention.inc"
 #include "Shared/elementwise.inc"

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "Shared/vector.inc"
+#include "Shared/range.inc"
 
 #include "Shared/attention.inc"
 #include "Shared/elementwise.inc"
