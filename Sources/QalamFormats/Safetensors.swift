@@ -95,8 +95,10 @@ public struct Safetensors: Sendable {
     /// The names of all tensors, sorted.
     public var names: [String] { tensors.keys.sorted() }
 
-    /// What is known of the tensor `name`.
-    public func entry(_ name: String) throws(FormatError) -> Entry {
+    /// What is known of the tensor `name`; nil if there is none.
+    public func entry(_ name: String) -> Entry? { tensors[name] }
+
+    private func existing(_ name: String) throws(FormatError) -> Entry {
         guard let entry = tensors[name] else { throw .missing(name, in: path) }
         return entry
     }
@@ -105,7 +107,7 @@ public struct Safetensors: Sendable {
     package func withBytes<Result>(
         of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
-        let entry = try entry(name)
+        let entry = try existing(name)
         let file = files[entry.file]
         defer { withExtendedLifetime(file) {} }
         return try body(UnsafeRawBufferPointer(rebasing: file.buffer[entry.bytes]))
@@ -113,7 +115,7 @@ public struct Safetensors: Sendable {
 
     /// Reads the tensor `name`, of any floating-point type, as `Float` into `target`, which must have its count.
     package func copyFloats(_ name: String, into target: UnsafeMutableBufferPointer<Float>) throws(FormatError) {
-        let entry = try entry(name)
+        let entry = try existing(name)
         precondition(target.count == entry.count, "\(name): \(entry.count) numbers into \(target.count)")
         guard ElementType.floats.contains(entry.type) else {
             throw .elementType(name, supported: ElementType.floats.map(\.rawValue), got: entry.type.rawValue)
@@ -125,7 +127,7 @@ public struct Safetensors: Sendable {
 
     /// The tensor `name`, of any floating-point type, as `Float`, in row-major order.
     public func floats(_ name: String) throws(FormatError) -> [Float] {
-        let count = try entry(name).count
+        let count = try existing(name).count
         do {
             return try [Float](unsafeUninitializedCapacity: count) { target, filled in
                 try copyFloats(name, into: UnsafeMutableBufferPointer(rebasing: target[..<count]))
@@ -140,7 +142,7 @@ public struct Safetensors: Sendable {
 
     /// The tensor `name`, of any integer type but `U64`, or of truth values, in row-major order.
     public func integers(_ name: String) throws(FormatError) -> [Int64] {
-        let entry = try entry(name)
+        let entry = try existing(name)
         guard ElementType.integers.contains(entry.type) else {
             throw .elementType(name, supported: ElementType.integers.map(\.rawValue), got: entry.type.rawValue)
         }

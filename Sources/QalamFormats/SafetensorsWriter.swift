@@ -26,11 +26,11 @@ package struct TensorToWrite {
     /// A tensor of floats, converted to `type` (`F32`, `BF16` or `F16`) piece by piece while writing.
     ///
     /// `read` lends all numbers when the tensor's turn comes.
-    package init(
+    package static func floats(
         _ name: String, shape: [Int], type: ElementType,
-        floats read: @escaping ((UnsafeBufferPointer<Float>) throws -> Void) throws -> Void
-    ) {
-        self.init(name, shape: shape, type: type) { writer in
+        _ read: @escaping ((UnsafeBufferPointer<Float>) throws -> Void) throws -> Void
+    ) -> TensorToWrite {
+        TensorToWrite(name, shape: shape, type: type) { writer in
             try read { numbers in try writer.write(numbers, as: type) }
         }
     }
