@@ -16,8 +16,10 @@
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c,avx2"))), apply_to = function)
 #include "Shared/vector.inc"
 #include "Shared/range.inc"
+#include "Shared/product.inc"
 
 #include "Shared/attention.inc"
+#include "Shared/attention_backward.inc"
 #include "Shared/elementwise.inc"
 #include "Shared/embedding.inc"
 #include "Shared/gemm.inc"

@@ -15,8 +15,10 @@
 
 #include "Shared/vector.inc"
 #include "Shared/range.inc"
+#include "Shared/product.inc"
 
 #include "Shared/attention.inc"
+#include "Shared/attention_backward.inc"
 #include "Shared/elementwise.inc"
 #include "Shared/embedding.inc"
 #include "Shared/gemm.inc"
