@@ -1,0 +1,163 @@
+"""The comparisons: each is a generator of rows, so that a long one's finished rows are kept when a later part fails."""
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+import serving
+from harness import PEERS, ROOT, WORK, BenchError, Row, alternate, medians, progress, run, run_json, samples, shown
+
+VOCABULARIES = {"a": 4096, "b": 50257, "c": 8192}
+
+
+def train(options):
+    """Tokens per second and peak memory of whole training steps, against the better of PyTorch eager and compiled."""
+    for shape in options.shapes:
+        if shape not in VOCABULARIES:
+            raise BenchError(f"there is no training shape {shape!r}; there are {', '.join(VOCABULARIES)}")
+        progress(f"  shape {shape}")
+        steps = ["--steps", 1 if options.quick else 4, "--repeats", 1 if options.quick else 3]
+        size = ["--shape", shape, "--threads", options.threads, *steps]
+        ours = [options.qalam, "bench", "train", *size, "--json"]
+        peer = [sys.executable, PEERS / "pytorch_train.py", *size, "--mode"]
+        results = alternate(1 if options.quick else 2, {
+            "ours": lambda: run_json(ours, ["tok_s", "gflops", "peak_rss_mb"]),
+            "eager": lambda: run_json([*peer, "eager"], ["tok_s", "peak_rss_mb"]),
+            "compile": lambda: run_json([*peer, "compile"], ["tok_s", "peak_rss_mb"]),
+        })
+        check_losses(shape, results["ours"])
+        speed, memory = medians(results, "tok_s"), medians(results, "peak_rss_mb")
+        fast = max(("eager", "compile"), key=speed.get)
+        small = min(("eager", "compile"), key=memory.get)
+        version = results["eager"][0]["version"]
+        phases = results["ours"][-1].get("phases")
+        yield Row(
+            f"train step {shape}", speed["ours"], speed[fast], "tokens/s", "higher", shown(ours),
+            f"PyTorch {version}, {fast}", samples(results, "tok_s"), f"phases: {phases}" if phases else "")
+        yield Row(
+            f"train memory {shape}", memory["ours"], memory[small], "MB", "lower", shown(ours),
+            f"PyTorch {version}, {small}", samples(results, "peak_rss_mb"),
+            f"of the other's, {results[small][0]['import_rss_mb']} MB is held after its import")
+
+
+def check_losses(shape, records):
+    """A fresh model predicts nothing: its first loss is near ln(vocabulary). Speed with a broken loss doesn't count."""
+    expected = math.log(VOCABULARIES[shape])
+    for record in records:
+        losses = record.get("loss") or []
+        if not losses or not all(math.isfinite(x) for x in losses):
+            raise BenchError(f"`qalam bench train --shape {shape}` gave no finite `loss`: {losses}")
+        if abs(losses[0] - expected) > 1:
+            raise BenchError(f"the first loss of shape {shape} is {losses[0]:.3f}, expected about {expected:.3f}")
+
+
+def tokenizer(options):
+    """Encoding with GPT-2's vocabulary against tiktoken; training 8,192 entries against Hugging Face tokenizers."""
+    megabytes = 2 if options.quick else 20
+    made = run_json([sys.executable, PEERS / "texts.py", "--megabytes", megabytes, "--output", WORK / "texts"], ["bytes"])
+    text, source = WORK / "texts" / f"english-{megabytes}.txt", made["source"]
+    vocabulary = run_json([sys.executable, PEERS / "vocabulary.py", "--text", text, "--output", WORK / "gpt2"], ["size"])
+    note = f"text: {source}; vocabulary: {vocabulary['source']}"
+    yield encoding(options, text, note)
+    yield from tokenizer_training(options, text, f"text: {source}")
+
+
+def encoding(options, text, note):
+    """One thread, the whole text in one call."""
+    ours = [options.qalam, "bench", "tokenizer", "encode", "--tokenizer", WORK / "gpt2", "--text", text, "--json"]
+    peer = [sys.executable, PEERS / "tiktoken_encode.py", "--tokenizer", WORK / "gpt2", "--text", text]
+    results = alternate(1 if options.quick else 3, {
+        "ours": lambda: run_json(ours, ["mb_s"]),
+        "tiktoken": lambda: run_json(peer, ["mb_s", "tokens"]),
+    })
+    counted, expected = results["ours"][0].get("tokens"), results["tiktoken"][0]["tokens"]
+    if counted not in (None, expected):
+        raise BenchError(f"qalam encodes the text in {counted} tokens and tiktoken in {expected}: not the same work")
+    speed = medians(results, "mb_s")
+    return Row(
+        "tokenizer encode", speed["ours"], speed["tiktoken"], "MB/s", "higher", shown(ours),
+        f"tiktoken {results['tiktoken'][0]['version']}, 1 thread", samples(results, "mb_s"), note)
+
+
+def tokenizer_training(options, text, note):
+    """Whole process against whole process, and against the time of the other's training call alone."""
+    output = WORK / "trained"
+    ours = [options.qalam, "tokenizer", "train", "--vocab-size", 8192, "--output", output, text]
+    peer = [sys.executable, PEERS / "hf_bpe_train.py", "--vocab-size", 8192, text]
+    threads = {"RAYON_NUM_THREADS": str(options.threads), "TOKENIZERS_PARALLELISM": "true"}
+
+    def train_ours():
+        shutil.rmtree(output, ignore_errors=True)
+        start = time.perf_counter()
+        run(ours)
+        seconds = time.perf_counter() - start
+        if not (output / "tokenizer.json").is_file():
+            raise BenchError(f"`{shown(ours)}` ended well but wrote no tokenizer.json")
+        return {"process": seconds, "call": seconds}
+
+    def train_peer():
+        start = time.perf_counter()
+        record = run_json(peer, ["seconds"], threads)
+        return {"process": time.perf_counter() - start, "call": record["seconds"], "version": record["version"]}
+
+    results = alternate(1 if options.quick else 3, {"ours": train_ours, "tokenizers": train_peer})
+    name = f"Hugging Face tokenizers {results['tokenizers'][0]['version']}, {options.threads} threads"
+    for label, key, what in (
+        ("tokenizer train", "process", "process against process"),
+        ("tokenizer train, call", "call", "our whole process against the other's training call alone"),
+    ):
+        seconds = medians(results, key)
+        yield Row(
+            label, seconds["ours"], seconds["tokenizers"], "s", "lower", shown(ours), name, samples(results, key),
+            f"{what}; {note}")
+
+
+def matmul(options):
+    """Single-precision products in the shapes training meets, against OpenBLAS."""
+    program = ROOT / "Benchmarks" / "kernels" / "gemm_bench"
+    if not program.is_file():
+        raise BenchError("there is no Benchmarks/kernels/gemm_bench; build it with `make -C Benchmarks/kernels`")
+    library = run_json([sys.executable, PEERS / "openblas.py"], [])
+    raise BenchError(f"not compared yet with {library['path']}")
+
+
+def generate(options):
+    """Greedy generation with the shipped model, against transformers on the same folder."""
+    need_model(options)
+    ours = [options.qalam, "bench", "generate", "--model", options.model, "--json"]
+    first = run_json(ours, ["first_token_ms", "tokens_s"])  # also says how long its prompt and answer are
+    peer = [
+        sys.executable, PEERS / "transformers_generate.py", "--model", options.model, "--threads", options.threads,
+        "--prompt-tokens", first.get("prompt_tokens", 32), "--new-tokens", first.get("new_tokens", 128),
+    ]
+    results = alternate(1 if options.quick else 3, {
+        "ours": lambda: run_json(ours, ["first_token_ms", "tokens_s"]),
+        "transformers": lambda: run_json(peer, ["first_token_ms", "tokens_s"]),
+    })
+    version = f"transformers {results['transformers'][0]['version']}"
+    rate, delay = medians(results, "tokens_s"), medians(results, "first_token_ms")
+    yield Row(
+        "generate", rate["ours"], rate["transformers"], "tokens/s", "higher", shown(ours), version,
+        samples(results, "tokens_s"))
+    yield Row(
+        "first token", delay["ours"], delay["transformers"], "ms", "lower", shown(ours), version,
+        samples(results, "first_token_ms"))
+
+
+def start(options):
+    """From starting the server's process to its first 200 on /healthz: the median of ten."""
+    need_model(options)
+    times = [serving.startup_ms(options.qalam, options.model) for _ in range(3 if options.quick else 10)]
+    command = [options.qalam, "serve", "--port", "PORT", "--model", options.model]
+    yield Row(
+        "start", statistics.median(times), None, "ms", "lower", shown(command), "nothing; the aim is 300 ms",
+        {"ours": [round(t, 1) for t in times]})
+
+
+def need_model(options):
+    """Says early that the model is not there."""
+    if not os.path.isfile(os.path.join(options.model, "config.json")):
+        raise BenchError(f"there is no model in {options.model}; train one, or name one with --model")
