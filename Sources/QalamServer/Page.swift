@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Hummingbird
+
+/// The chat page: three files that are part of the program.
+enum Page {
+    /// One file of the page, ready to send.
+    struct Asset: Sendable {
+        private let type: String
+        private let bytes: ByteBuffer
+        private let tag: String
+
+        /// A file of type `type`.
+        init(_ bytes: [UInt8], type: String) {
+            self.type = type
+            self.bytes = ByteBuffer(bytes: bytes)
+            var hash: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a: a new program means a new tag
+            for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+            tag = "\"" + String(hash, radix: 16) + "\""
+        }
+
+        /// The file, or word that the browser's copy is still right.
+        func respond(to request: Request, context: some RequestContext) -> Response {
+            var headers: HTTPFields = [.contentType: type, .cacheControl: "no-cache", .eTag: tag]
+            for (name, value) in Page.securityHeaders { headers[name] = value }
+            if request.headers[.ifNoneMatch] == tag { return Response(status: .notModified, headers: headers) }
+            return Response(status: .ok, headers: headers, body: .init(byteBuffer: bytes))
+        }
+    }
+
+    /// The page itself.
+    static let index = Asset(PackageResources.index_html, type: "text/html; charset=utf-8")
+    /// Its looks.
+    static let style = Asset(PackageResources.style_css, type: "text/css; charset=utf-8")
+    /// Its program.
+    static let script = Asset(PackageResources.script_js, type: "text/javascript; charset=utf-8")
+
+    /// Nothing but the page's own files and requests to this server; no page may embed it.
+    private static let securityHeaders: [(HTTPFields.Element.Name, String)] = [
+        (
+            .contentSecurityPolicy,
+            """
+            default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+            base-uri 'none'; form-action 'none'; frame-ancestors 'none'
+            """
+        ),
+        (.frameOptions, "DENY"),
+        (.referrerPolicy, "no-referrer"),
+    ]
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A value in a request together with where it stands, so that every complaint can name it.
+struct RequestField {
+    /// Where it stands, such as `messages[1].content`.
+    let path: String
+    /// What was sent.
+    let value: JSONValue
+
+    /// An error that blames this field.
+    func error(_ why: String, code: String = "invalid_value") -> APIError {
+        APIError("\(path): \(why)", param: path, code: code)
+    }
+
+    /// An error for a value of the wrong kind.
+    func expected(_ what: String) -> APIError {
+        error("expected \(what), but got \(value.kind).", code: "invalid_type")
+    }
+
+    /// An error for something OpenAI has and this server doesn't.
+    func unsupported(_ why: String) -> APIError {
+        error("\(why)", code: "unsupported_value")
+    }
+
+    /// An error for a field that nobody knows.
+    var unrecognized: APIError {
+        APIError("Unrecognized request argument supplied: \(path)", param: path, code: "unknown_parameter")
+    }
+
+    /// The text.
+    func string() throws(APIError) -> String {
+        guard case .string(let text) = value else { throw expected("a string") }
+        return text
+    }
+
+    /// The truth value.
+    func bool() throws(APIError) -> Bool {
+        guard case .bool(let flag) = value else { throw expected("a boolean") }
+        return flag
+    }
+
+    /// A whole number, which must lie in `range`; 3.0 is one too, as in JSON Schema.
+    func integer(in range: ClosedRange<Int>) throws(APIError) -> Int {
+        let number: Int
+        switch value {
+        case .integer(let value): number = value
+        case .number(let value):
+            guard let exact = Int(exactly: value) else { throw expected("an integer of at most 64 bits") }
+            number = exact
+        default: throw expected("an integer")
+        }
+        guard range.contains(number) else {
+            let limits = range.upperBound == .max ? "at least \(range.lowerBound)" : Self.describe(range)
+            throw error("must be \(limits), but is \(number).")
+        }
+        return number
+    }
+
+    /// A number, which must lie in `range`.
+    func float(in range: ClosedRange<Float>) throws(APIError) -> Float {
+        let number: Double
+        switch value {
+        case .integer(let value): number = Double(value)
+        case .number(let value): number = value
+        default: throw expected("a number")
+        }
+        guard (Double(range.lowerBound)...Double(range.upperBound)).contains(number) else {
+            throw error("must be \(Self.describe(range)), but is \(number).")
+        }
+        return Float(number)
+    }
+
+    /// The elements, each with its place.
+    func elements() throws(APIError) -> [RequestField] {
+        guard case .array(let elements) = value else { throw expected("an array") }
+        return elements.enumerated().map { RequestField(path: "\(path)[\($0.offset)]", value: $0.element) }
+    }
+
+    /// The members that aren't null, each with its place.
+    func members() throws(APIError) -> [(name: String, field: RequestField)] {
+        guard case .object(let members) = value else { throw expected("an object") }
+        return members.compactMap { member in
+            guard member.value != .null else { return nil }
+            let name = path.isEmpty ? member.name : "\(path).\(member.name)"
+            return (member.name, RequestField(path: name, value: member.value))
+        }
+    }
+
+    private static func describe<Bound>(_ range: ClosedRange<Bound>) -> String {
+        "between \(range.lowerBound) and \(range.upperBound)"
+    }
+}
