@@ -54,8 +54,9 @@ enum { PEAK_ROUNDS = 100000, PEAK_CHAINS = 12, PEAK_CHUNKS = 16 };
 
 #define PEAK_BODY(width)                                                                                               \
     typedef float vector __attribute__((ext_vector_type(width)));                                                      \
+    volatile float start = 1.5f; /* so that no chain is known to the compiler, or equal to another */                  \
     vector sums[PEAK_CHAINS], x = (vector)(0.9999f), y = (vector)(1e-4f), all = (vector)(0.0f);                        \
-    for (int i = 0; i < PEAK_CHAINS; i++) sums[i] = (vector)((float)i);                                                \
+    for (int i = 0; i < PEAK_CHAINS; i++) sums[i] = (vector)(start * (float)(i + 2));                                  \
     for (int n = 0; n < PEAK_ROUNDS; n++) {                                                                            \
         _Pragma("clang loop unroll(full)") for (int i = 0; i < PEAK_CHAINS; i++) {                                     \
             sums[i] = __builtin_elementwise_fma(sums[i], x, y);                                                        \
