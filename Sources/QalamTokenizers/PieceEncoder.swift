@@ -1,0 +1,211 @@
+/// What turns pieces into ids, shared by all encoders of a tokenizer and never changed.
+struct MergeModel: Sendable {
+    let merges: MergeTable
+    /// The token of each single byte.
+    let byteTokens: Block<TokenID>
+    /// Whole pieces that are tokens, where those go before merges (tiktoken, and `ignore_merges` of Llama 3).
+    let wholePieces: TokenIndex?
+    let pattern: PreTokenizer
+    /// Numbers are cut into single digits before the pattern sees the text.
+    let separatesDigits: Bool
+    let classes = UnicodeClasses.shared
+}
+
+/// Encodes text without special tokens: cuts pieces, looks them up, merges those it has not seen.
+///
+/// One encoder serves one text at a time and keeps its cache for the next.
+struct PieceEncoder {
+    /// Longest piece merged by scanning all its pairs for each merge; longer ones use a heap.
+    private static let longestScan = 96
+
+    private var cache = PieceCache()
+    private let parts = Block<TokenID>(count: longestScan + 1, repeating: 0)
+    private let values = Block<UInt64>(count: longestScan + 1, repeating: 0)
+
+    /// Appends the ids of `text`, of which the pattern sees neither what is before nor what is behind.
+    mutating func encode(_ text: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
+        guard model.separatesDigits else { return encodePieces(text, model, into: &output) }
+        let scanner = PieceScanner(text, model.pattern, model.classes)
+        var start = 0
+        var index = 0
+        while index < text.count {
+            let next = scanner.character(index)
+            if next.kind == CharacterClass.number {
+                encodePieces(text.slice(start, index), model, into: &output)
+                start = index + next.length
+                encodePieces(text.slice(index, start), model, into: &output)
+            }
+            index += next.length
+        }
+        encodePieces(text.slice(start, index), model, into: &output)
+    }
+
+    private mutating func encodePieces(_ text: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
+        let scanner = PieceScanner(text, model.pattern, model.classes)
+        var start = 0
+        while start < text.count {
+            let end = scanner.pieceEnd(start)
+            let length = end &- start
+            if length == 1 {
+                output.append(model.byteTokens[Int(text[start])])
+            } else if length <= PieceCache.longestKey {
+                let key = PieceCache.key(text, start, length)
+                let found = cache.find(key)
+                if found.count > 0 {
+                    output.reserve(4)
+                    output.appendReserved(found.ids, found.count)
+                } else {
+                    encodeShort(text.slice(start, end), key, model, into: &output)
+                }
+            } else {
+                encodeLong(text.slice(start, end), model, into: &output)
+            }
+            start = end
+        }
+    }
+
+    @inline(never)
+    private mutating func encodeShort(
+        _ piece: ByteView, _ key: PieceCache.Key, _ model: MergeModel, into output: inout TokenBuffer
+    ) {
+        let first = output.count
+        encodeNew(piece, model, into: &output)
+        let count = output.count - first
+        guard count <= 4 else { return }
+        var ids = SIMD4<TokenID>.zero
+        for index in 0..<count { ids[index] = output[first + index] }
+        cache.insert(key, ids, count)
+    }
+
+    @inline(never)
+    private mutating func encodeLong(_ piece: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
+        guard piece.count <= PieceCache.longestPiece else { return encodeNew(piece, model, into: &output) }
+        let hash = piece.hash()
+        if cache.findLong(piece, hash, into: &output) { return }
+        let first = output.count
+        encodeNew(piece, model, into: &output)
+        cache.insertLong(piece, hash, output, from: first)
+    }
+
+    private func encodeNew(_ piece: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
+        if let id = model.wholePieces?[piece] { return output.append(id) }
+        if piece.count <= Self.longestScan {
+            mergeByScan(piece, model, into: &output)
+        } else {
+            LongMerge.run(piece, model, into: &output)
+        }
+    }
+
+    /// Merges the lowest rank, leftmost first, until no neighbours merge: O(n²), quickest for short pieces.
+    private func mergeByScan(_ piece: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
+        var count = piece.count
+        parts[0] = model.byteTokens[Int(piece[0])]
+        for index in 1..<max(count, 1) {
+            parts[index] = model.byteTokens[Int(piece[index])]
+            values[index &- 1] = model.merges.lookup(parts[index &- 1], parts[index])
+        }
+        while true {
+            var best = MergeTable.none
+            var at = 0
+            for index in 0..<count &- 1 where values[index] < best {
+                best = values[index]
+                at = index
+            }
+            guard best != MergeTable.none else { break }
+            count &-= 1
+            parts[at] = TokenID(truncatingIfNeeded: best)
+            parts.move(at &+ 2, to: at &+ 1, count &- at &- 1)
+            if at &+ 1 < count {
+                values.move(at &+ 2, to: at &+ 1, count &- at &- 2)
+                values[at] = model.merges.lookup(parts[at], parts[at &+ 1])
+            }
+            if at > 0 { values[at &- 1] = model.merges.lookup(parts[at &- 1], parts[at]) }
+        }
+        output.reserve(count)
+        for index in 0..<count { output.appendReserved(parts[index]) }
+    }
+}
+
+/// Merges a long piece in O(n log n): a heap of (rank, position) over a linked list of parts.
+///
+/// Entries of the heap are not removed when their pair changes; one that no longer matches `values` is skipped.
+enum LongMerge {
+    /// Appends the ids of `piece`, which has at least two bytes.
+    static func run(_ piece: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
+        let count = piece.count
+        precondition(count < Int(Int32.max), "piece of \(count) bytes against \(Int32.max)")
+        let parts = Block<TokenID>(count: count, repeating: 0)
+        let next = Block<Int32>(count: count, repeating: 0)
+        let previous = Block<Int32>(count: count, repeating: 0)
+        let values = Block<UInt64>(count: count, repeating: MergeTable.none)
+        for index in 0..<count {
+            parts[index] = model.byteTokens[Int(piece[index])]
+            next[index] = Int32(index + 1)
+            previous[index] = Int32(index - 1)
+        }
+        var heap = MinimumHeap()
+        let offer = { (left: Int) in
+            let right = Int(next[left])
+            values[left] = right < count ? model.merges.lookup(parts[left], parts[right]) : MergeTable.none
+        }
+        for index in 0..<count {
+            offer(index)
+            if values[index] != MergeTable.none { heap.push(values[index] & 0xFFFF_FFFF_0000_0000 | UInt64(index)) }
+        }
+        while let top = heap.pop() {
+            let at = Int(top & 0xFFFF_FFFF)
+            guard values[at] != MergeTable.none, values[at] &>> 32 == top &>> 32 else { continue }
+            let right = Int(next[at])
+            parts[at] = TokenID(truncatingIfNeeded: values[at])
+            values[right] = MergeTable.none
+            next[at] = next[right]
+            if Int(next[at]) < count { previous[Int(next[at])] = Int32(at) }
+            offer(at)
+            if values[at] != MergeTable.none { heap.push(values[at] & 0xFFFF_FFFF_0000_0000 | UInt64(at)) }
+            let before = Int(previous[at])
+            guard before >= 0 else { continue }
+            offer(before)
+            if values[before] != MergeTable.none { heap.push(values[before] & 0xFFFF_FFFF_0000_0000 | UInt64(before)) }
+        }
+        var index = 0
+        while index < count {
+            output.append(parts[index])
+            index = Int(next[index])
+        }
+    }
+}
+
+/// A binary heap that gives the smallest word first.
+struct MinimumHeap {
+    private var words: [UInt64] = []
+
+    /// Adds a word.
+    mutating func push(_ word: UInt64) {
+        words.append(word)
+        var child = words.count - 1
+        while child > 0 {
+            let parent = (child - 1) / 2
+            guard word < words[parent] else { break }
+            words[child] = words[parent]
+            child = parent
+        }
+        words[child] = word
+    }
+
+    /// Takes the smallest word, nil when none is left.
+    mutating func pop() -> UInt64? {
+        guard let last = words.popLast() else { return nil }
+        guard let top = words.first else { return last }
+        var hole = 0
+        while true {
+            var child = hole * 2 + 1
+            guard child < words.count else { break }
+            if child + 1 < words.count && words[child + 1] < words[child] { child += 1 }
+            guard words[child] < last else { break }
+            words[hole] = words[child]
+            hole = child
+        }
+        words[hole] = last
+        return top
+    }
+}

@@ -1,0 +1,61 @@
+/// Turns ids into text one at a time and never emits half a character.
+///
+/// All text it gives, joined, is what `Tokenizer.decode` gives for all ids: bytes that can still become a character wait
+/// for the next id, others become U+FFFD at once.
+public struct StreamDecoder: Sendable {
+    private let tokenizer: Tokenizer
+    private let skipSpecial: Bool
+    /// Bytes that may be the beginning of a character.
+    private var pending: [UInt8] = []
+
+    /// A decoder at the beginning of a text.
+    public init(_ tokenizer: Tokenizer) {
+        self.init(tokenizer, skipSpecial: false)
+    }
+
+    /// A decoder at the beginning of a text that may leave special tokens out.
+    public init(_ tokenizer: Tokenizer, skipSpecial: Bool) {
+        self.tokenizer = tokenizer
+        self.skipSpecial = skipSpecial
+    }
+
+    /// The text that `id` completes; empty while a character is incomplete.
+    public mutating func append(_ id: TokenID) -> String {
+        tokenizer.append(id, skipSpecial: skipSpecial, to: &pending)
+        let end = pending.count - Self.incompleteTail(pending)
+        guard end > 0 else { return "" }
+        defer { pending.removeFirst(end) }
+        return String(decoding: pending[..<end], as: UTF8.self)
+    }
+
+    /// The text of what is left: U+FFFD where the ids ended inside a character.
+    public mutating func finish() -> String {
+        defer { pending.removeAll() }
+        return String(decoding: pending, as: UTF8.self)
+    }
+
+    /// How many bytes at the end are the beginning of a character that more bytes could complete (0 to 3).
+    private static func incompleteTail(_ bytes: [UInt8]) -> Int {
+        for length in 1...3 where length <= bytes.count {
+            let lead = bytes[bytes.count - length]
+            if lead & 0xC0 == 0x80 { continue }
+            let needed = lead >= 0xF0 && lead < 0xF5 ? 4 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xC2 && lead < 0xE0 ? 2 : 0
+            guard needed > length else { return 0 }
+            if length >= 2 {
+                // Second bytes that would make an overlong form, a surrogate or a point above U+10FFFF.
+                let second = bytes[bytes.count - length + 1]
+                let range: ClosedRange<UInt8> =
+                    switch lead {
+                    case 0xE0: 0xA0...0xBF
+                    case 0xED: 0x80...0x9F
+                    case 0xF0: 0x90...0xBF
+                    case 0xF4: 0x80...0x8F
+                    default: 0x80...0xBF
+                    }
+                guard range.contains(second) else { return 0 }
+            }
+            return length
+        }
+        return 0
+    }
+}

@@ -1,0 +1,173 @@
+public import Foundation
+
+/// Number of a token in a vocabulary.
+public typealias TokenID = Int32
+
+/// Byte-level BPE: text to token ids and back, the same ids as Hugging Face `tokenizers` or tiktoken give.
+///
+/// Text is cut into pieces by a pattern (`PreTokenizer`), the bytes of a piece merge by rank (Sennrich et al. 2016, on
+/// bytes as in GPT-2). Every byte has a token, so any input encodes and decodes to the same bytes; only a tokenizer whose
+/// file asks for it normalizes text first.
+///
+///     let tokenizer = try Tokenizer(contentsOf: URL(filePath: "model"))
+///     let ids = tokenizer.encode("Hello")
+///     let text = tokenizer.decode(ids)
+public struct Tokenizer: Sendable {
+    let definition: TokenizerDefinition
+    private let model: MergeModel
+    private let pool = EncoderPool()
+    /// Tokens looked for in the text as given.
+    private let rawMatcher: AddedTokenMatcher
+    /// Tokens looked for after normalizing.
+    private let normalizedMatcher: AddedTokenMatcher
+    private let addedByID: [TokenID: AddedToken]
+
+    /// Reads `tokenizer.json`, or a folder that holds one.
+    ///
+    /// Throws `TokenizerError` for a file that is damaged or that asks for something other than byte-level BPE.
+    public init(contentsOf url: URL) throws {
+        var file = url
+        if (try? url.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true {
+            file = url.appending(path: "tokenizer.json")
+        }
+        self.init(try TokenizerDefinition(json: try readFile(file), file: file.path(percentEncoded: false)))
+    }
+
+    /// Reads a tiktoken rank file: lines of a token in Base64 and its rank, which is its id and its order of merging.
+    public init(tiktoken url: URL, pattern: PreTokenizer, specialTokens: [String: TokenID]) throws {
+        let file = url.path(percentEncoded: false)
+        self.init(
+            try TokenizerDefinition(
+                ranks: try readFile(url), file: file, pattern: pattern, specialTokens: specialTokens))
+    }
+
+    /// The tokenizer that `definition` describes; it must be valid.
+    init(_ definition: TokenizerDefinition) {
+        self.definition = definition
+        model = definition.makeModel()
+        rawMatcher = AddedTokenMatcher(definition.addedTokens.filter { !$0.normalized })
+        normalizedMatcher = AddedTokenMatcher(
+            definition.addedTokens.filter(\.normalized).map { token in
+                var token = token
+                if definition.normalizesNFC { token.content = token.content.precomposedStringWithCanonicalMapping }
+                return token
+            })
+        addedByID = Dictionary(definition.addedTokens.map { ($0.id, $0) }) { first, _ in first }
+    }
+
+    /// Largest id + 1.
+    public var vocabularySize: Int { definition.vocabulary.size }
+
+    /// Control tokens such as `<|endoftext|>`, by their text.
+    public var specialTokens: [String: TokenID] {
+        Dictionary(definition.addedTokens.filter(\.special).map { ($0.content, $0.id) }) { first, _ in first }
+    }
+
+    /// Ids that the tokenizer's own file puts before a text, such as Llama 3's `<|begin_of_text|>`; `encode` leaves them out.
+    public var sequencePrefix: [TokenID] { definition.sequencePrefix }
+
+    /// Ids that the tokenizer's own file puts behind a text; `encode` leaves them out.
+    public var sequenceSuffix: [TokenID] { definition.sequenceSuffix }
+
+    /// The pattern that cuts text into pieces.
+    public var pattern: PreTokenizer { definition.pattern }
+
+    // MARK: Text to ids
+
+    /// The ids of `text`. Where `allowSpecial`, the text of a special token becomes its id, else it is plain text.
+    public func encode(_ text: String, allowSpecial: Bool = true) -> [TokenID] {
+        ByteView.with(text) { encode($0, allowSpecial: allowSpecial) }
+    }
+
+    /// The ids of bytes that need not be UTF-8: what is not becomes the tokens of its bytes.
+    public func encode(bytes: [UInt8], allowSpecial: Bool) -> [TokenID] {
+        ByteView.with(bytes) { encode($0, allowSpecial: allowSpecial) }
+    }
+
+    private func encode(_ text: ByteView, allowSpecial: Bool) -> [TokenID] {
+        pool.withEncoder { encoder, output in
+            split(text, rawMatcher, allowSpecial, into: &output) { segment, output in
+                encodeNormalized(segment, allowSpecial, &encoder, into: &output)
+            }
+            return output.take()
+        }
+    }
+
+    /// Emits added tokens and hands the text between them to `body`.
+    private func split(
+        _ text: ByteView, _ matcher: AddedTokenMatcher, _ allowSpecial: Bool, into output: inout TokenBuffer,
+        _ body: (ByteView, inout TokenBuffer) -> Void
+    ) {
+        var start = 0
+        while !matcher.isEmpty,
+            let match = matcher.next(in: text, from: start, allowSpecial: allowSpecial, classes: model.classes)
+        {
+            if match.start > start { body(text.slice(start, match.start), &output) }
+            output.append(match.token.id)
+            start = match.end
+        }
+        if start < text.count { body(text.slice(start, text.count), &output) }
+    }
+
+    private func encodeNormalized(
+        _ segment: ByteView, _ allowSpecial: Bool, _ encoder: inout PieceEncoder, into output: inout TokenBuffer
+    ) {
+        withNormalized(segment) { normalized in
+            split(normalized, normalizedMatcher, allowSpecial, into: &output) { text, output in
+                guard definition.addsPrefixSpace, text[0] != 0x20 else {
+                    return encoder.encode(text, model, into: &output)
+                }
+                ByteView.with([0x20] + text.array(0, text.count)) { encoder.encode($0, model, into: &output) }
+            }
+        }
+    }
+
+    /// Calls `body` with the composed form (NFC) where the tokenizer asks for it. What is not UTF-8 stays as it is.
+    private func withNormalized(_ segment: ByteView, _ body: (ByteView) -> Void) {
+        guard definition.normalizesNFC, segment.mayNeedComposing(),
+            let text = String(validating: segment.array(0, segment.count), as: UTF8.self)
+        else { return body(segment) }
+        ByteView.with(text.precomposedStringWithCanonicalMapping, body)
+    }
+
+    // MARK: Ids to text
+
+    /// The text of `ids`, with U+FFFD where their bytes are not UTF-8. Ids that do not exist have no text.
+    public func decode(_ ids: [TokenID], skipSpecial: Bool = false) -> String {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(ids.count * 4)
+        for id in ids { append(id, skipSpecial: skipSpecial, to: &bytes) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The bytes that `id` stands for; nil where there is no such id.
+    public func bytes(of id: TokenID) -> [UInt8]? {
+        definition.vocabulary[id].map([UInt8].init)
+    }
+
+    /// Appends the bytes of `id`, if it exists and is not left out.
+    func append(_ id: TokenID, skipSpecial: Bool, to bytes: inout [UInt8]) {
+        if skipSpecial && addedByID[id]?.special == true { return }
+        if let token = definition.vocabulary[id] { bytes.append(contentsOf: token) }
+    }
+
+    // MARK: Files
+
+    /// The tokenizer as the bytes of a `tokenizer.json` that Hugging Face `tokenizers` reads.
+    public func tokenJSON() throws -> Data { definition.json() }
+
+    /// Writes `tokenizer.json` into `folder`, which is made if it does not exist.
+    public func write(to folder: URL) throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try tokenJSON().write(to: folder.appending(path: "tokenizer.json"), options: .atomic)
+    }
+}
+
+/// The bytes of a file, or the error that names it.
+func readFile(_ url: URL) throws(TokenizerError) -> [UInt8] {
+    do {
+        return [UInt8](try Data(contentsOf: url))
+    } catch {
+        throw .unreadable(file: url.path(percentEncoded: false), reason: "it cannot be read")
+    }
+}
