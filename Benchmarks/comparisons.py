@@ -1,9 +1,9 @@
 """The comparisons: each is a generator of rows, so that a long one's finished rows are kept when a later part fails."""
+import json
 import math
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 
@@ -116,12 +116,35 @@ def tokenizer_training(options, text, note):
 
 
 def matmul(options):
-    """Single-precision products in the shapes training meets, against OpenBLAS."""
-    program = ROOT / "Benchmarks" / "kernels" / "gemm_bench"
+    """Single-precision products in the shapes training and decoding meet, against OpenBLAS, call by call in turn."""
+    program = ROOT / "Benchmarks" / "kernels" / "build" / "gemm_bench"
     if not program.is_file():
-        raise BenchError("there is no Benchmarks/kernels/gemm_bench; build it with `make -C Benchmarks/kernels`")
+        raise BenchError("there is no Benchmarks/kernels/build/gemm_bench; build it with `make -C Benchmarks/kernels`")
     library = run_json([sys.executable, PEERS / "openblas.py"], [])
-    raise BenchError(f"not compared yet with {library['path']}")
+    groups = ["d288"] if options.quick else ["d288", "d512", "d768", "decode"]
+    for threads in range(1, options.threads + 1):
+        for group in groups:
+            seconds = 0.05 if options.quick else 0.5
+            arguments = [program, "--threads", threads, "--only", group, "--seconds", seconds, "--json"]
+            progress(f"  {group}, {threads} thread{'s' if threads > 1 else ''}")
+            lines = run([*arguments, "--blas", library["path"]]).splitlines()
+            yield matmul_row(f"matmul {group}, {threads} thr", [json.loads(x) for x in lines], library, shown(arguments))
+
+
+def matmul_row(name, shapes, library, command):
+    """One row for a group of shapes: all their work divided by the time of all, on both sides."""
+    if not shapes or not all(shape["openblas"] > 0 for shape in shapes):
+        raise BenchError(f"`{command} --blas …` gave no figures of OpenBLAS")
+    rates = {}
+    for key in ("gflops", "openblas"):
+        work = [2e-9 * shape["m"] * shape["n"] * shape["k"] for shape in shapes]
+        rates[key] = sum(work) / sum(w / shape[key] for w, shape in zip(work, shapes))
+    ratios = {f"{s['kind']} {s['m']}×{s['n']}×{s['k']}": round(s["gflops"] / s["openblas"], 2) for s in shapes}
+    slowest = min(ratios, key=ratios.get)
+    return Row(
+        name, rates["gflops"], rates["openblas"], "GFLOP/s", "higher", command + " --blas OPENBLAS",
+        f"OpenBLAS {library['version']}, {library['core']}", {"ratios": ratios},
+        f"{shapes[0]['isa']}; worst shape {slowest}: {ratios[slowest]}×; peak {shapes[0]['peak']:.0f} GFLOP/s")
 
 
 def generate(options):

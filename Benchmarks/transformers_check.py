@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+import transformers
 from transformers import (
     AutoModelForCausalLM, AutoTokenizer, GPT2Config, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config)
 
@@ -21,6 +22,7 @@ from harness import ROOT, BenchError, relative, run
 
 TOLERANCE = 1e-4
 SMALL = dict(vocab_size=199, hidden_size=64, intermediate_size=112, max_position_embeddings=96, num_hidden_layers=2)
+GPT2 = dict(vocab_size=199, n_positions=96, bos_token_id=0, eos_token_id=0)
 GROUPED = dict(num_attention_heads=8, num_key_value_heads=2)
 LLAMA3_ROPE = dict(
     rope_type="llama3", rope_theta=500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
@@ -34,9 +36,9 @@ REQUIRED = {
         LlamaConfig(**SMALL, num_attention_heads=4, num_key_value_heads=4, head_dim=24), torch.float32),
     "llama, one key head, float16": (
         LlamaConfig(**SMALL, num_attention_heads=4, num_key_value_heads=1, rms_norm_eps=1e-5), torch.float16),
-    "gpt2": (GPT2Config(vocab_size=199, n_embd=64, n_layer=2, n_head=4, n_positions=96), torch.float32),
+    "gpt2": (GPT2Config(**GPT2, n_embd=64, n_layer=2, n_head=4), torch.float32),
     "gpt2, narrow inner": (
-        GPT2Config(vocab_size=199, n_embd=48, n_layer=3, n_head=3, n_positions=96, n_inner=100), torch.bfloat16),
+        GPT2Config(**GPT2, n_embd=48, n_layer=3, n_head=3, n_inner=100), torch.bfloat16),
 }
 OPTIONAL = {
     "llama 3 positions": (LlamaConfig(**SMALL, **GROUPED, rope_parameters=LLAMA3_ROPE), torch.float32),
@@ -126,6 +128,8 @@ def main():
     parser.add_argument("--all", action="store_true", help="with families beyond Llama and GPT-2")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     if options.folders:
         results = [report(relative(f.resolve()), options.qalam, f.resolve(), tokenizer=True) for f in options.folders]
     else:

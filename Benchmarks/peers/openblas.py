@@ -1,17 +1,24 @@
 #!/usr/bin/env python3
-"""Says where the OpenBLAS to compare with lies: one JSON line with its path and the prefix of its names."""
+"""Says where an OpenBLAS to compare with lies, numpy's own: one JSON line with path, version and the kernels it chose."""
+import ctypes
 import json
 from pathlib import Path
 
-import scipy_openblas32
+import numpy
 
 
 def main():
-    folder = Path(scipy_openblas32.get_lib_dir())
-    found = sorted(folder.glob("libscipy_openblas.*"))
+    folder = Path(numpy.__file__).parent.parent / "numpy.libs"
+    found = sorted(folder.glob("libscipy_openblas64_*"))
     if not found:
-        raise SystemExit(f"scipy-openblas32 holds no library in {folder}")
-    print(json.dumps({"path": str(found[0]), "prefix": "scipy_", "version": scipy_openblas32.__version__}))
+        raise SystemExit(f"this numpy ({numpy.__version__}) brings no OpenBLAS; install the one in requirements.txt from PyPI")
+    library = ctypes.CDLL(str(found[0]))
+    text = {}
+    for name in ("config", "corename"):
+        function = getattr(library, f"scipy_openblas_get_{name}64_")
+        function.restype = ctypes.c_char_p
+        text[name] = function().decode()
+    print(json.dumps({"path": str(found[0]), "version": text["config"].split()[1], "core": text["corename"]}))
 
 
 if __name__ == "__main__":

@@ -100,16 +100,19 @@ def measure(options):
     losses = [step()]
     first_step = time.perf_counter() - start
     losses.append(step())  # the second is warm too: the optimizer's state is made in the first
-    rates = []
+    rates, cpu_rates = [], []
     for _ in range(options.repeats):
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         losses += [step() for _ in range(options.steps)]
-        rates.append(options.steps * batch * context / (time.perf_counter() - start))
+        tokens = options.steps * batch * context
+        rates.append(tokens / (time.perf_counter() - start))
+        cpu_rates.append(tokens * options.threads / (time.process_time() - cpu_start))
     tok_s = statistics.median(rates)
     return {
         "shape": options.shape, "mode": options.mode, "dtype": options.dtype, "threads": options.threads,
         "parameters": sum(p.numel() for p in model.parameters()),
         "tok_s": round(tok_s, 1), "low": round(min(rates), 1), "high": round(max(rates), 1),
+        "cpu_tok_s": round(max(cpu_rates), 1),  # by processor time: what a machine that does nothing else might give
         "gflops": round(tok_s * flops_per_token(model, layers, width, context) / 1e9, 1),
         "peak_rss_mb": round(peak_rss_mb()), "import_rss_mb": round(import_rss),
         "first_step_s": round(first_step, 2), "loss": [round(losses[0], 4), round(losses[-1], 4)],
