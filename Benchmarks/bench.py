@@ -58,7 +58,7 @@ def main():
             progress(f"  {error}")
     if rows:
         print(table(rows))
-        print("ratio: Qalam divided by the other; more than one is better where `higher` stands, worse where `lower` does")
+        print("ratio: Qalam divided by the other; above 1 is better where `higher` stands, worse where `lower` does")
     if options.quick:
         print("quick run: nothing written to the results")
     for failure in failures:

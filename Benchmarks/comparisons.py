@@ -57,9 +57,11 @@ def check_losses(shape, records):
 def tokenizer(options):
     """Encoding with GPT-2's vocabulary against tiktoken; training 8,192 entries against Hugging Face tokenizers."""
     megabytes = 2 if options.quick else 20
-    made = run_json([sys.executable, PEERS / "texts.py", "--megabytes", megabytes, "--output", WORK / "texts"], ["bytes"])
+    make_text = [sys.executable, PEERS / "texts.py", "--megabytes", megabytes, "--output", WORK / "texts"]
+    made = run_json(make_text, ["bytes"])
     text, source = WORK / "texts" / f"english-{megabytes}.txt", made["source"]
-    vocabulary = run_json([sys.executable, PEERS / "vocabulary.py", "--text", text, "--output", WORK / "gpt2"], ["size"])
+    make_vocabulary = [sys.executable, PEERS / "vocabulary.py", "--text", text, "--output", WORK / "gpt2"]
+    vocabulary = run_json(make_vocabulary, ["size"])
     note = f"text: {source}; vocabulary: {vocabulary['source']}"
     yield encoding(options, text, note)
     yield from tokenizer_training(options, text, f"text: {source}")
@@ -127,8 +129,8 @@ def matmul(options):
             seconds = 0.05 if options.quick else 0.5
             arguments = [program, "--threads", threads, "--only", group, "--seconds", seconds, "--json"]
             progress(f"  {group}, {threads} thread{'s' if threads > 1 else ''}")
-            lines = run([*arguments, "--blas", library["path"]]).splitlines()
-            yield matmul_row(f"matmul {group}, {threads} thr", [json.loads(x) for x in lines], library, shown(arguments))
+            shapes = [json.loads(line) for line in run([*arguments, "--blas", library["path"]]).splitlines()]
+            yield matmul_row(f"matmul {group}, {threads} thr", shapes, library, shown(arguments))
 
 
 def matmul_row(name, shapes, library, command):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Drives a `qalam serve` with the unmodified `openai` client: plain, streamed, models, errors, cancelling, eight at once.
+"""Drives a `qalam serve` with the unmodified `openai` client: plain, streamed, errors, cancelling, eight at once.
 
     openai_check.py                            starts .build/release/qalam with models/qalam-mini
     openai_check.py --model FOLDER
@@ -58,8 +58,8 @@ def refused(kind, call, param=None, code=None):
     try:
         call()
     except kind as error:
-        expect(error.body and error.body.get("message"), f"the error has no message: {error.body}")
-        expect(param is None or param in (error.param or ""), f"the error names {error.param!r}, not {param!r}: {error}")
+        expect(error.body and error.body.get("message"), f"no message in the error: {error.body}")
+        expect(param is None or param in (error.param or ""), f"it names {error.param!r}, not {param!r}: {error}")
         expect(code is None or error.code == code, f"the error's code is {error.code!r}, not {code!r}: {error}")
         return error
     raise BenchError(f"the request was taken; expected {kind.__name__}")
@@ -112,7 +112,8 @@ def streamed(client, model):
 @check
 def helper_stream(client, model):
     """the client's own accumulator of streams takes ours"""
-    with client.chat.completions.stream(model=model, messages=QUESTION, max_tokens=24, seed=7, temperature=0.8) as stream:
+    settings = dict(messages=QUESTION, max_tokens=24, seed=7, temperature=0.8)
+    with client.chat.completions.stream(model=model, **settings) as stream:
         final = stream.get_final_completion()
     expect(final.choices[0].message.content == ask(client, model).choices[0].message.content, "another text came out")
 
@@ -129,7 +130,8 @@ def limits(client, model):
     if len(text) > 4:
         stop = text[2:4]
         cut = ask(client, model, stop=[stop]).choices[0]
-        expect(cut.message.content == text[: text.index(stop)], f"stop {stop!r} gave {cut.message.content!r} of {text!r}")
+        kept = cut.message.content
+        expect(kept == text[: text.index(stop)], f"stop {stop!r} gave {kept!r} of {text!r}")
         expect(cut.finish_reason == "stop", f"a stop string ended with {cut.finish_reason!r}")
     several = ask(client, model, n=3)
     expect([c.index for c in several.choices] == [0, 1, 2], "n=3 did not give the choices 0, 1, 2")

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Hugging Face's side of the training of a tokenizer: byte-level BPE with GPT-2's splitting, threads by RAYON_NUM_THREADS.
+"""Hugging Face's side of tokenizer training: byte-level BPE with GPT-2's splitting.
+
+RAYON_NUM_THREADS says how many threads it uses.
 
     hf_bpe_train.py --vocab-size 8192 FILE
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Says where an OpenBLAS to compare with lies, numpy's own: one JSON line with path, version and the kernels it chose."""
+"""Says where an OpenBLAS to compare with lies, numpy's own: its path, version and the kernels it chose, as JSON."""
 import ctypes
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ def main():
     folder = Path(numpy.__file__).parent.parent / "numpy.libs"
     found = sorted(folder.glob("libscipy_openblas64_*"))
     if not found:
-        raise SystemExit(f"this numpy ({numpy.__version__}) brings no OpenBLAS; install the one in requirements.txt from PyPI")
+        raise SystemExit(f"numpy {numpy.__version__} brings no OpenBLAS here; install the wheel of requirements.txt")
     library = ctypes.CDLL(str(found[0]))
     text = {}
     for name in ("config", "corename"):

@@ -25,10 +25,13 @@ def prose(size):
 def made_up(size):
     """Sentences of words of one to four syllables, drawn with Zipf's frequencies."""
     draw = random.Random(7)
-    starts, vowels, ends = "b c d f g h l m n p r s t w st tr pl".split(), "a e i o u ea ou".split(), ["", "n", "r", "s", "t"]
-    words = list(dict.fromkeys(
-        "".join(draw.choice(starts) + draw.choice(vowels) + draw.choice(ends) for _ in range(draw.choice([1, 1, 2, 2, 3, 4])))
-        for _ in range(20_000)))
+    starts, vowels = "b c d f g h l m n p r s t w st tr pl".split(), "a e i o u ea ou".split()
+
+    def word():
+        syllables = range(draw.choice([1, 1, 2, 2, 3, 4]))
+        return "".join(draw.choice(starts) + draw.choice(vowels) + draw.choice(" nrst").strip() for _ in syllables)
+
+    words = list(dict.fromkeys(word() for _ in range(20_000)))
     weights = [1 / (rank + 3) for rank in range(len(words))]
     lines, length = [], 0
     while length < size:

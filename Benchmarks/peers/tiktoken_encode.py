@@ -50,9 +50,8 @@ def main():
         start = time.perf_counter()
         ids = encoder.encode_ordinary(text)
         seconds.append(time.perf_counter() - start)
-    print(json.dumps({
-        "mb_s": round(len(data) / 1e6 / statistics.median(seconds), 3), "tokens": len(ids), "version": tiktoken.__version__,
-    }))
+    speed = len(data) / 1e6 / statistics.median(seconds)
+    print(json.dumps({"mb_s": round(speed, 3), "tokens": len(ids), "version": tiktoken.__version__}))
 
 
 if __name__ == "__main__":
