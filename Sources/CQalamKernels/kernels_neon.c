@@ -17,6 +17,8 @@
 #include "Shared/range.inc"
 #include "Shared/product.inc"
 
+#include "Shared/attention_block.inc"
+#include "Shared/attention_few.inc"
 #include "Shared/attention.inc"
 #include "Shared/attention_backward.inc"
 #include "Shared/elementwise.inc"
