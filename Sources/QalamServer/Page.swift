@@ -2,7 +2,7 @@
 
 import Hummingbird
 
-/// The chat page: three files that are part of the program.
+/// The chat page: a few files that are part of the program.
 enum Page {
     /// One file of the page, ready to send.
     struct Asset: Sendable {
@@ -28,12 +28,18 @@ enum Page {
         }
     }
 
-    /// The page itself.
-    static let index = Asset(PackageResources.index_html, type: "text/html; charset=utf-8")
-    /// Its looks.
-    static let style = Asset(PackageResources.style_css, type: "text/css; charset=utf-8")
-    /// Its program.
-    static let script = Asset(PackageResources.script_js, type: "text/javascript; charset=utf-8")
+    /// The files, by the path they are served at.
+    static let assets: [(path: RouterPath, asset: Asset)] = [
+        ("/", Asset(PackageResources.index_html, type: "text/html; charset=utf-8")),
+        ("/style.css", Asset(PackageResources.style_css, type: "text/css; charset=utf-8")),
+        ("/script.js", Asset(PackageResources.script_js, type: javaScript)),
+        ("/client.js", Asset(PackageResources.client_js, type: javaScript)),
+        ("/markdown.js", Asset(PackageResources.markdown_js, type: javaScript)),
+        ("/parts.js", Asset(PackageResources.parts_js, type: javaScript)),
+        ("/store.js", Asset(PackageResources.store_js, type: javaScript)),
+        ("/strings.js", Asset(PackageResources.strings_js, type: javaScript)),
+    ]
+    private static let javaScript = "text/javascript; charset=utf-8"
 
     /// Nothing but the page's own files and requests to this server; no page may embed it.
     private static let securityHeaders: [(HTTPFields.Element.Name, String)] = [

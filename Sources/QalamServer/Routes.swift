@@ -13,9 +13,9 @@ extension QalamServer {
         let list = ModelList(models)
         let chat = ChatHandler(models: list, configuration: configuration)
 
-        router.route("/", .get) { Page.index.respond(to: $0, context: $1) }
-        router.route("/style.css", .get) { Page.style.respond(to: $0, context: $1) }
-        router.route("/script.js", .get) { Page.script.respond(to: $0, context: $1) }
+        for (path, asset) in Page.assets {
+            router.route(path, .get) { asset.respond(to: $0, context: $1) }
+        }
         router.route("/healthz", .get) { _, _ in Response(json: ["status": "ok"]) }
         router.route("/v1/models", .get) { _, _ in Response(json: list.json) }
         router.route("/v1/models/**", .get) { _, context in
