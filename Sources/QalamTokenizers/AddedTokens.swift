@@ -122,13 +122,21 @@ struct AddedTokenMatcher: Sendable {
         return start + found.length == end ? found : (CharacterClass.symbol, 1)
     }
 
-    /// Whether neither neighbour of `start ..< end` is a word character (a letter, mark, number or "_").
+    /// Whether neither neighbour of `start ..< end` is a word character.
     private func standsAlone(_ text: ByteView, _ start: Int, _ end: Int, _ classes: UnicodeClasses) -> Bool {
-        let wordy = CharacterClass.letter | CharacterClass.mark | CharacterClass.number
-        if let before = characterBefore(text, start, 0, classes) {
-            if before.kind & wordy != 0 || text[start - 1] == UInt8(ascii: "_") { return false }
+        if let before = characterBefore(text, start, 0, classes), isWord(text, start - before.length, start) {
+            return false
         }
         guard end < text.count else { return true }
-        return PieceScanner(text, .gpt2, classes).character(end).kind & wordy == 0 && text[end] != UInt8(ascii: "_")
+        return !isWord(text, end, end + PieceScanner(text, .gpt2, classes).character(end).length)
+    }
+
+    /// Whether the character in `start ..< end` is `\w` (Unicode Technical Standard 18, annex C).
+    private func isWord(_ text: ByteView, _ start: Int, _ end: Int) -> Bool {
+        guard let scalar = text.string(start, end).unicodeScalars.first else { return false }
+        switch scalar.properties.generalCategory {
+        case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation: return true
+        default: return scalar.properties.isAlphabetic || scalar.properties.isJoinControl
+        }
     }
 }

@@ -14,7 +14,9 @@ internal import Foundation
 public struct BPETrainer {
     /// What has been seen so far, and what the memory limit cost.
     public struct Statistics: Sendable, Equatable {
+        /// Documents added.
         public var documents = 0
+        /// Their bytes.
         public var bytes = 0
         /// Different pieces that training knows of.
         public var distinctPieces = 0
@@ -81,9 +83,9 @@ public struct BPETrainer {
         if waiting.count >= Self.batchSize { countWaiting() }
     }
 
-    /// Learns the merges and makes the tokenizer. `progress` hears of entries made and wanted from time to time.
+    /// Learns the merges and makes the tokenizer.
     ///
-    /// The vocabulary stays smaller than asked for where the text has no more pairs to merge.
+    /// `progress` hears of entries made and wanted from time to time. The vocabulary stays smaller than asked for where the text has no more pairs to merge.
     public mutating func finish(progress: ((Int, Int) -> Void)? = nil) throws -> Tokenizer {
         try checkSettings()
         countWaiting()
@@ -200,7 +202,9 @@ public struct BPETrainer {
     }
 }
 
-/// The counts of one thread. `@unchecked Sendable`: only that thread touches them until all threads are done.
+/// The counts of one thread.
+///
+/// `@unchecked Sendable`: only that thread touches them until all threads are done.
 private final class CountingLane: @unchecked Sendable {
     var counts = PieceCounts()
 

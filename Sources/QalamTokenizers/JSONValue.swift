@@ -1,4 +1,6 @@
-/// A parsed JSON value. Objects keep the order of their members.
+/// A parsed JSON value.
+///
+/// Objects keep the order of their members.
 enum JSONValue {
     case null
     case bool(Bool)

@@ -28,7 +28,7 @@ struct PieceCache {
     static let longestKey = 15
     /// Bytes of the longest piece that is remembered at all.
     static let longestPiece = 1024
-    private static let bucketBits: UInt64 = 15
+    private static let bucketBits: UInt64 = 16
     private static let longBits: UInt64 = 13
     private static let countMask: UInt64 = 0xF000_0000_0000_0000
 
@@ -128,7 +128,7 @@ struct TokenBuffer {
 
     @inline(never)
     private mutating func grow(_ more: Int) {
-        let larger = Block<TokenID>(count: max(block.count * 2, count + more), repeating: 0)
+        let larger = Block<TokenID>(unwritten: max(block.count * 2, count + more))
         larger.copy(from: block, count)
         block = larger
     }

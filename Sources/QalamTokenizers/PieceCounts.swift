@@ -128,8 +128,9 @@ struct PieceCounts {
         other.forEach { piece, count in add(piece, 0, piece.count, count) }
     }
 
-    /// Drops the rarest pieces until `cost` is at most `limit`; all pieces that are equally rare go together, so that
-    /// the outcome depends on the counts alone. Returns how many pieces and how many occurrences went.
+    /// Drops the rarest pieces until `cost` is at most `limit`.
+    ///
+    /// All pieces that are equally rare go together, so that the outcome depends on the counts alone. Returns how many pieces and how many occurrences went.
     mutating func prune(to limit: Int) -> (pieces: Int, occurrences: Int) {
         var costByCount: [Int: Int] = [:]
         forEach { piece, count in costByCount[count, default: 0] += Self.cost(piece.count) }

@@ -114,11 +114,11 @@ struct PieceEncoder {
             guard best != MergeTable.none else { break }
             count &-= 1
             parts[at] = TokenID(truncatingIfNeeded: best)
-            parts.move(at &+ 2, to: at &+ 1, count &- at &- 1)
-            if at &+ 1 < count {
-                values.move(at &+ 2, to: at &+ 1, count &- at &- 2)
-                values[at] = model.merges.lookup(parts[at], parts[at &+ 1])
+            for index in at &+ 1..<count {
+                parts[index] = parts[index &+ 1]
+                values[index] = values[index &+ 1]
             }
+            values[at] = at &+ 1 < count ? model.merges.lookup(parts[at], parts[at &+ 1]) : MergeTable.none
             if at > 0 { values[at &- 1] = model.merges.lookup(parts[at &- 1], parts[at]) }
         }
         output.reserve(count)

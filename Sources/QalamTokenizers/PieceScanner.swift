@@ -109,7 +109,7 @@ struct PieceScanner {
 
     // MARK: GPT-2
 
-    /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+    // 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
     @inline(__always)
     private func gpt2(_ start: Int) -> Int {
         var first = character(start)
@@ -225,7 +225,7 @@ struct PieceScanner {
         let first = character(start)
         let second = start &+ first.length
         let wordy = CharacterClass.letter | CharacterClass.mark
-        if first.kind & CharacterClass.letter != 0 { 
+        if first.kind & CharacterClass.letter != 0 {
             let word = casedWord(start)
             return withContraction(word.end ?? word.upperEnd)
         }

@@ -54,7 +54,9 @@ struct ByteView: @unchecked Sendable {
     @inline(__always)
     func canLoad(_ length: Int, at index: Int) -> Bool { index &+ length <= readable }
 
-    /// Eight bytes from `index`, the first one lowest. `canLoad(8, at: index)` must hold.
+    /// Eight bytes from `index`, the first one lowest.
+    ///
+    /// `canLoad(8, at: index)` must hold.
     @inline(__always)
     func word(at index: Int) -> UInt64 {
         assert(index >= 0 && index + 8 <= readable, "word at \(index) of \(readable)")
@@ -82,7 +84,9 @@ struct ByteView: @unchecked Sendable {
         String(decoding: UnsafeBufferPointer(start: base + start, count: end - start), as: UTF8.self)
     }
 
-    /// Whether `start ..< start + other.count` holds the bytes of `other`. Both must be in view.
+    /// Whether `start ..< start + other.count` holds the bytes of `other`.
+    ///
+    /// Both must be in view.
     @inline(__always)
     func equals(at start: Int, _ other: ByteView) -> Bool {
         for k in 0..<other.count where base[start &+ k] != other.base[k] { return false }
@@ -130,6 +134,12 @@ final class Block<Element: BitwiseCopyable>: @unchecked Sendable {
         base.initialize(repeating: value, count: count)
     }
 
+    /// A block of `count` elements whose values are not set: each must be written before it is read.
+    init(unwritten count: Int) {
+        self.count = count
+        base = .allocate(capacity: max(count, 1))
+    }
+
     deinit { base.deallocate() }
 
     /// The element at `index`, which must be less than `count`.
@@ -143,13 +153,6 @@ final class Block<Element: BitwiseCopyable>: @unchecked Sendable {
             assert(index >= 0 && index < count, "element \(index) of \(count)")
             base[index] = newValue
         }
-    }
-
-    /// Moves `length` elements from `source` to `target`; the ranges may overlap.
-    @inline(__always)
-    func move(_ source: Int, to target: Int, _ length: Int) {
-        assert(max(source, target) + length <= count, "move to \(target)..<\(target + length) of \(count)")
-        (base + target).update(from: base + source, count: length)
     }
 
     /// The first `length` elements as an array.
@@ -171,6 +174,15 @@ extension Block where Element == UInt8 {
     func view(_ start: Int, _ end: Int) -> ByteView {
         assert(start >= 0 && start <= end && end <= count, "bytes \(start)..<\(end) of \(count)")
         return ByteView(base: base + start, count: end - start, readable: count - start)
+    }
+
+    /// Copies `length` bytes at `source` of `other` to `start`; both need 16 bytes of room behind them.
+    @inline(__always)
+    func copy(_ other: Block<UInt8>, _ source: Int, _ length: Int, to start: Int) {
+        assert(source + max(length, 16) <= other.count && start + max(length, 16) <= count, "\(length) at \(start)")
+        let words = UnsafeRawPointer(other.base + source).loadUnaligned(as: SIMD2<UInt64>.self)
+        UnsafeMutableRawPointer(base + start).storeBytes(of: words, as: SIMD2<UInt64>.self)
+        if length > 16 { (base + start + 16).update(from: other.base + source + 16, count: length - 16) }
     }
 
     /// Copies `bytes` to `start` on; there must be room.

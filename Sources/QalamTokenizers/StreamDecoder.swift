@@ -39,7 +39,13 @@ public struct StreamDecoder: Sendable {
         for length in 1...3 where length <= bytes.count {
             let lead = bytes[bytes.count - length]
             if lead & 0xC0 == 0x80 { continue }
-            let needed = lead >= 0xF0 && lead < 0xF5 ? 4 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xC2 && lead < 0xE0 ? 2 : 0
+            let needed =
+                switch lead {
+                case 0xC2..<0xE0: 2
+                case 0xE0..<0xF0: 3
+                case 0xF0..<0xF5: 4
+                default: 0
+                }
             guard needed > length else { return 0 }
             if length >= 2 {
                 // Second bytes that would make an overlong form, a surrogate or a point above U+10FFFF.

@@ -21,6 +21,7 @@ public struct Tokenizer: Sendable {
     /// Tokens looked for after normalizing.
     private let normalizedMatcher: AddedTokenMatcher
     private let addedByID: [TokenID: AddedToken]
+    private let texts: TokenTexts
 
     /// Reads `tokenizer.json`, or a folder that holds one.
     ///
@@ -52,6 +53,7 @@ public struct Tokenizer: Sendable {
                 if definition.normalizesNFC { token.content = token.content.precomposedStringWithCanonicalMapping }
                 return token
             })
+        texts = TokenTexts(definition.vocabulary)
         addedByID = Dictionary(definition.addedTokens.map { ($0.id, $0) }) { first, _ in first }
     }
 
@@ -74,7 +76,9 @@ public struct Tokenizer: Sendable {
 
     // MARK: Text to ids
 
-    /// The ids of `text`. Where `allowSpecial`, the text of a special token becomes its id, else it is plain text.
+    /// The ids of `text`.
+    ///
+    /// Where `allowSpecial`, the text of a special token becomes its id, else it is plain text.
     public func encode(_ text: String, allowSpecial: Bool = true) -> [TokenID] {
         ByteView.with(text) { encode($0, allowSpecial: allowSpecial) }
     }
@@ -122,7 +126,10 @@ public struct Tokenizer: Sendable {
         }
     }
 
-    /// Calls `body` with the composed form (NFC) where the tokenizer asks for it. What is not UTF-8 stays as it is.
+    /// Calls `body` with the composed form (NFC) where the tokenizer asks for it.
+    ///
+    /// What is not UTF-8 stays as it is. Hugging Face orders and composes as Unicode 9 did, which differs for some fifty
+    /// combining marks that came later.
     private func withNormalized(_ segment: ByteView, _ body: (ByteView) -> Void) {
         guard definition.normalizesNFC, segment.mayNeedComposing(),
             let text = String(validating: segment.array(0, segment.count), as: UTF8.self)
@@ -132,12 +139,11 @@ public struct Tokenizer: Sendable {
 
     // MARK: Ids to text
 
-    /// The text of `ids`, with U+FFFD where their bytes are not UTF-8. Ids that do not exist have no text.
+    /// The text of `ids`, with U+FFFD where their bytes are not UTF-8.
+    ///
+    /// Ids that do not exist have no text.
     public func decode(_ ids: [TokenID], skipSpecial: Bool = false) -> String {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(ids.count * 4)
-        for id in ids { append(id, skipSpecial: skipSpecial, to: &bytes) }
-        return String(decoding: bytes, as: UTF8.self)
+        skipSpecial ? texts.decode(ids.filter { addedByID[$0]?.special != true }) : texts.decode(ids)
     }
 
     /// The bytes that `id` stands for; nil where there is no such id.

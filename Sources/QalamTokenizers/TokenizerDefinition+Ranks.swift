@@ -1,5 +1,7 @@
 extension TokenizerDefinition {
-    /// Reads a tiktoken rank file. The order of ranks defines the merges, and a piece that is a token is taken whole.
+    /// Reads a tiktoken rank file.
+    ///
+    /// The order of ranks defines the merges, and a piece that is a token is taken whole.
     init(
         ranks bytes: [UInt8], file: String, pattern: PreTokenizer, specialTokens: [String: TokenID]
     ) throws(TokenizerError) {
@@ -39,8 +41,12 @@ extension TokenizerDefinition {
         func failure(_ reason: String) -> TokenizerError {
             .malformed(file: file, offset: line.startIndex, reason: reason)
         }
-        guard let space = line.firstIndex(of: 0x20) else { throw failure("a line is a token in Base64, a space, a rank") }
-        guard let token = Base64.decode(line[..<space]), !token.isEmpty else { throw failure("the token is not Base64") }
+        guard let space = line.firstIndex(of: 0x20) else {
+            throw failure("a line is a token in Base64, a space, a rank")
+        }
+        guard let token = Base64.decode(line[..<space]), !token.isEmpty else {
+            throw failure("the token is not Base64")
+        }
         let digits = line[(space + 1)...]
         guard !digits.isEmpty, digits.count <= 8, digits.allSatisfy({ (0x30...0x39).contains($0) }) else {
             throw failure("the rank is not a whole number")
@@ -65,7 +71,9 @@ extension TokenizerDefinition {
             var parts = (vocabulary[id] ?? []).map { byteTokens[Int($0)] }
             while parts.count > 2 {
                 let values = zip(parts, parts.dropFirst()).map { table.lookup($0, $1) }
-                guard let best = values.min(), best != MergeTable.none, let at = values.firstIndex(of: best) else { break }
+                guard let best = values.min(), best != MergeTable.none, let at = values.firstIndex(of: best) else {
+                    break
+                }
                 parts[at] = TokenID(truncatingIfNeeded: best)
                 parts.remove(at: at + 1)
             }

@@ -179,13 +179,18 @@ extension TokenizerDefinition {
 
     private mutating func readVocabulary(_ field: JSONField) throws(TokenizerError) {
         let added = Dictionary(addedTokens.map { ($0.id, $0.content) }) { first, _ in first }
+        // By bytes: Swift takes strings for equal that differ in how they compose characters.
+        let addedIDs = Dictionary(addedTokens.map { ([UInt8]($0.content.utf8), $0.id) }) { first, _ in first }
         var bytes: [UInt8] = []
         for (text, value) in try field.members() {
             let id = try JSONField(value: value, path: "\(field.path).\(text)", file: field.file).tokenID()
+            if let other = addedIDs[[UInt8](text.utf8)], other != id {
+                throw field.invalid("\"\(text)\" has id \(id) here and \(other) in added_tokens")
+            }
             bytes.removeAll(keepingCapacity: true)
             let isByteLevel = ByteAlphabet.append(text, to: &bytes)
             if let content = added[id] {
-                guard content == text || ByteAlphabet.text(content.utf8) == text else {
+                guard content.utf8.elementsEqual(text.utf8) || bytes.elementsEqual(content.utf8) else {
                     throw field.invalid("id \(id) is \"\(text)\" here and \"\(content)\" in added_tokens")
                 }
                 // An added token stands for its own text, whatever the byte alphabet makes of it.

@@ -31,9 +31,53 @@ struct Vocabulary: Sendable {
     }
 }
 
+/// The bytes of every token in a form that decoding copies from quickly; ids that do not exist have none.
+struct TokenTexts: Sendable {
+    private let bytes: Block<UInt8>
+    /// Start in the high 40 bits, length in the low 24.
+    private let places: Block<UInt64>
+
+    /// The tokens of `vocabulary`.
+    init(_ vocabulary: Vocabulary) {
+        var total = 0
+        for id in 0..<TokenID(vocabulary.size) { total += vocabulary[id]?.count ?? 0 }
+        bytes = Block(count: total + 16, repeating: 0)
+        places = Block(count: vocabulary.size, repeating: 0)
+        var end = 0
+        for id in 0..<TokenID(vocabulary.size) {
+            guard let token = vocabulary[id] else { continue }
+            places[Int(id)] = UInt64(end) << 24 | UInt64(token.count)
+            for byte in token {
+                bytes[end] = byte
+                end += 1
+            }
+        }
+    }
+
+    /// The joined bytes of `ids`, as text with U+FFFD for what is not UTF-8.
+    func decode(_ ids: [TokenID]) -> String {
+        var total = 0
+        for id in ids { total &+= Int(place(id) & 0xFF_FFFF) }
+        let output = Block<UInt8>(unwritten: total + 16)
+        var end = 0
+        for id in ids {
+            let place = place(id)
+            let length = Int(place & 0xFF_FFFF)
+            output.copy(bytes, Int(place &>> 24), length, to: end)
+            end &+= length
+        }
+        return output.view(0, total).string(0, total)
+    }
+
+    @inline(__always)
+    private func place(_ id: TokenID) -> UInt64 {
+        id >= 0 && Int(id) < places.count ? places[Int(id)] : 0
+    }
+}
+
 /// Finds a token's id by its bytes: open addressing with linear probing, at most half full.
 struct TokenIndex: Sendable {
-    /// Largest id that may be looked up with an array of this shape; ids are stored next to a part of their hash.
+    /// Where a token's bytes are in `arena`; no token where the id is negative.
     private struct Slot: BitwiseCopyable {
         var hash: UInt64
         var start: UInt32
@@ -45,7 +89,9 @@ struct TokenIndex: Sendable {
     private let mask: Int
     private let arena: Block<UInt8>
 
-    /// An index over the tokens `ids` of `vocabulary`. Of two tokens with the same bytes the first is found.
+    /// An index over the tokens `ids` of `vocabulary`.
+    ///
+    /// Of two tokens with the same bytes the first is found.
     init(_ vocabulary: Vocabulary, ids: some Collection<TokenID>) {
         var capacity = 16
         while capacity < ids.count * 2 { capacity *= 2 }
