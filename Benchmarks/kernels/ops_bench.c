@@ -279,6 +279,7 @@ int main(int count, char **arguments) {
     measure_training_attention(1, 4096, 2, 128);
     measure_decoding(64, 12, 12, 64);
     measure_decoding(512, 12, 12, 64);
+    measure_decoding(512, 32, 8, 128);
     measure_decoding(4096, 12, 12, 64);
     measure_decoding(4096, 32, 8, 128);
     if (bench.json) printf("\n]}\n");
