@@ -62,7 +62,7 @@ def refused(kind, call, param=None, code=None):
         expect(param is None or param in (error.param or ""), f"it names {error.param!r}, not {param!r}: {error}")
         expect(code is None or error.code == code, f"the error's code is {error.code!r}, not {code!r}: {error}")
         return error
-    raise BenchError(f"a request was taken that should be refused with {kind.__name__} ({param or code or 'unknown URL'})")
+    raise BenchError(f"taken, but expected {kind.__name__} because of {param or code or 'an unknown URL'}")
 
 
 @check

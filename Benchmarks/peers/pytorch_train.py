@@ -11,6 +11,7 @@ import argparse
 import json
 import resource
 import statistics
+import sys
 import time
 
 import torch
@@ -66,8 +67,9 @@ class GPT(nn.Module):
 
 
 def peak_rss_mb():
-    """The most memory this process has held, in MB (Linux counts in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    """The most memory this process has held, in MB of 2^20 bytes as Qalam counts them."""
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # macOS counts in bytes, Linux in KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def flops_per_token(model, layers, width, context):
