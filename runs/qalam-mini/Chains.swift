@@ -11,7 +11,9 @@ struct Chains {
     func make(_ count: Int, from singles: [Chat], greetings: [Chat]) -> [Chat] {
         let opening = greetings.filter { starts($0, Chains.openings) }
         let closing = greetings.filter { starts($0, Chains.closings) }
-        let middle = singles.filter { !starts($0, Chains.openings) && !starts($0, Chains.closings) }
+        let middle = singles.filter { chat in
+            !starts(chat, Chains.openings) && !starts(chat, Chains.closings) && standsAlone(chat)
+        }
         guard !opening.isEmpty, !closing.isEmpty, !middle.isEmpty else { return [] }
         return (0..<count).map { index in
             var random = Random(seed: seed, name: "chains", index: index)
@@ -28,6 +30,13 @@ struct Chains {
             if random.chance(35) { turns += random.pick(closing).turns }
             return Chat("chains", turns: turns)
         }
+    }
+
+    /// False for answers that would be wrong when the user has said something before, and for greetings in Arabic.
+    private func standsAlone(_ chat: Chat) -> Bool {
+        let answer = chat.turns.last?.content ?? ""
+        return !answer.contains("You have not told me") && !answer.contains("I cannot know that")
+            && !answer.contains("أنا")
     }
 
     private func starts(_ chat: Chat, _ words: [String]) -> Bool {

@@ -131,7 +131,7 @@ struct SourceReader {
         var result = try aesop() + storybooks() + fairytales()
         cleaner.learnCommonWords(from: result.map(\.text) + generated, count: 7000)
         result += try sentences() + news() + dialogues()
-        cleaner.learnCommonWords(from: result.map(\.text) + generated, count: 9000)
+        cleaner.learnCommonWords(from: result.map(\.text) + generated, count: 14000)
         result += try encyclopedia()
         return result
     }
@@ -239,8 +239,8 @@ struct SourceReader {
             return (first.isUppercase || first.isNumber) && ".!?".contains(last) && !turn.contains(" i ")
         }
         let text = turns.joined(separator: " ")
-        return Double(good.count) >= 0.92 * Double(turns.count) && cleaner.isSafe(text) && text.count < 1500
-            && cleaner.simplicity(text) >= 0.93
+        return Double(good.count) >= 0.88 * Double(turns.count) && cleaner.isSafe(text) && text.count < 1500
+            && cleaner.simplicity(text) >= 0.91
     }
 
     private func encyclopedia() throws -> [Document] {
@@ -262,7 +262,7 @@ struct SourceReader {
         var result: [Document] = []
         for item in scored where seen.insert(item.text).inserted {
             size += item.text.utf8.count
-            if size > 9_000_000 { break }
+            if size > 6_500_000 { break }
             result.append(Document(source: "wiki_simple", text: item.text))
         }
         return result
@@ -272,11 +272,11 @@ struct SourceReader {
     private func paragraph(_ line: String) -> (score: Double, text: String)? {
         guard (120...800).contains(line.utf8.count), line.utf8.filter({ $0 >= 48 && $0 <= 57 }).count <= 8,
             !line.contains("("), let first = line.first, first.isUppercase, let last = line.last, last == ".",
-            let text = cleaner.normalised(line), isReadable(text, words: 19) else { return nil }
+            let text = cleaner.normalised(line), isReadable(text, words: 21) else { return nil }
         let dangling = ["However", "This", "These", "They", "He ", "She ", "But", "Also", "In addition", "Therefore",
                         "His", "Her", "Their", "Such", "Others", "Another", "Thus", "Finally", "Then", "Although"]
         if dangling.contains(where: { text.hasPrefix($0) }) { return nil }
         let score = cleaner.simplicity(text)
-        return score >= 0.93 ? (score, text) : nil
+        return score >= 0.9 ? (score, text) : nil
     }
 }

@@ -154,7 +154,7 @@ struct StoryMaker {
         var option = cast.option["friend"] ?? "none"
         if option == "same" { option = cast.heroIsChild ? "child" : "land" }
         let animals = ["land": "landanimal", "bird": "helperbird", "small": "smallanimal", "sea": "seaanimal",
-                       "big": "big", "predator": "predator"]
+                       "big": "big", "predator": "predator", "winter": "winteranimal"]
         if let listName = animals[option] {
             var kind = scene.random.pick(lists[listName] ?? ["owl"])
             for _ in 0..<20 where kind == scene.words["kind"] { kind = scene.random.pick(lists[listName] ?? ["owl"]) }

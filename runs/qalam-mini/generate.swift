@@ -111,14 +111,14 @@ struct Generate {
 
     private func generatedDocuments() throws -> [Document] {
         let stories = StoryMaker(plots: plots, lists: lists, seed: 23)
-        var result = try (0..<17_000).map { index -> Document in
+        var result = try (0..<20_000).map { index -> Document in
             let story = try stories.make(index)
             let text = index % 3 == 0 ? story.text : story.title + "\n\n" + story.text
             return Document(source: "qalam_stories", text: text)
         }
-        result += try maker(29, 1).statements(9000).map { Document(source: "qalam_facts", text: $0) }
+        result += try maker(29, 1).statements(7000).map { Document(source: "qalam_facts", text: $0) }
         for (i, seed) in [UInt64(31), 37].enumerated() {
-            result += try chats(seed: seed, scale: 1, stories: 2500, repeats: i == 0 ? 4 : 3).map {
+            result += try chats(seed: seed, scale: 0.75, stories: 2500, repeats: i == 0 ? 4 : 3).map {
                 Document(source: "qalam_conversations", text: $0.page)
             }
         }
