@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Foundation
+internal import QalamModels
+internal import QalamTensors
+public import QalamTokenizers
+
+/// A model folder, opened and ready to talk: the place where text meets the engine.
+public struct LoadedModel: ChatModel {
+    public let id: String
+    public let created: Int
+    public let contextLength: Int
+    /// Text to ids and back.
+    public let tokenizer: Tokenizer
+    private let template: ChatTemplate?
+    private let specials: [String: TemplateValue]
+    private let stopTokens: Set<TokenID>
+    private let engine: Engine
+
+    /// Opens the folder at `url` and loads its weights; the model is called like the folder unless `id` says otherwise.
+    ///
+    /// - Throws: what `ModelFolder` throws: errors that name what is wrong where.
+    public init(_ url: URL, id: String? = nil) throws {
+        let folder = try ModelFolder(url)
+        self.id = id ?? url.standardizedFileURL.lastPathComponent
+        contextLength = folder.config.contextLength
+        tokenizer = folder.tokenizer
+        template = folder.chatTemplate
+        stopTokens = try folder.stopTokens()
+        specials = try folder.templateSpecials()
+        let weights = try? FileManager.default.attributesOfItem(atPath: url.appending(path: "config.json").path)
+        created = Int((weights?[.modificationDate] as? Date ?? .now).timeIntervalSince1970)
+        engine = Engine(try folder.decoder())
+    }
+
+    /// Answers a conversation.
+    public func chat(
+        _ messages: [ChatMessage], _ options: ChatOptions
+    ) async throws -> AsyncThrowingStream<TextEvent, any Error> {
+        let prompt = try render(messages)
+        return try generate(prompt, options, stopTokens: stopTokens)
+    }
+
+    /// Continues a text as it stands, without a template.
+    public func complete(_ text: String, _ options: ChatOptions) throws -> AsyncThrowingStream<TextEvent, any Error> {
+        let ids = tokenizer.encode(text)
+        guard !ids.isEmpty else { throw EngineError.badMessages("the text is empty.") }
+        return try generate(ids, options, stopTokens: stopTokens)
+    }
+
+    /// The ids of a conversation, ending where the assistant speaks.
+    private func render(_ messages: [ChatMessage]) throws -> [TokenID] {
+        guard let template else {
+            throw EngineError.badMessages("it has no chat template, so it can only continue text (qalam generate).")
+        }
+        let list = messages.map { message in
+            TemplateValue.object([
+                (key: "role", value: .string(message.role)), (key: "content", value: .string(message.content)),
+            ])
+        }
+        var variables = specials
+        variables["messages"] = .array(list)
+        variables["add_generation_prompt"] = .bool(true)
+        do {
+            return tokenizer.encode(try template.render(variables))
+        } catch {
+            throw EngineError.badMessages(String(describing: error))
+        }
+    }
+
+    private func generate(
+        _ prompt: [TokenID], _ options: ChatOptions, stopTokens: Set<TokenID>
+    ) throws -> AsyncThrowingStream<TextEvent, any Error> {
+        try options.sampling.validate()
+        guard prompt.count < contextLength else {
+            throw EngineError.contextOverflow(prompt: prompt.count, limit: contextLength)
+        }
+        let room = contextLength - prompt.count
+        let request = GenerationRequest(
+            prompt: prompt, sampling: options.sampling, maxTokens: min(options.maxTokens ?? room, room),
+            stopTokens: stopTokens)
+        let events = engine.generate(request)
+        let text = TextStream(tokenizer, stop: options.stop, promptTokens: prompt.count)
+        return AsyncThrowingStream { continuation in
+            let task = Task {
+                await text.run(events, into: continuation)
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+}
+
+extension ModelFolder {
+    /// The special tokens' texts that templates refer to by name.
+    fileprivate func templateSpecials() throws -> [String: TemplateValue] {
+        var values: [String: TemplateValue] = [:]
+        for (name, id) in [("bos_token", config.bosToken), ("eos_token", config.eosTokens.first)] {
+            let text = tokenizer.specialTokens.first { $0.value == id }?.key
+            values[name] = .string(text ?? "")
+        }
+        return values
+    }
+}

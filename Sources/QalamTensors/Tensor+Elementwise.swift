@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CQalamKernels
+
+extension Tensor {
+    /// The sum of two tensors of one shape.
+    public static func + (a: Tensor, b: Tensor) -> Tensor {
+        precondition(a.shape == b.shape, "+: \(a.shape) and \(b.shape)")
+        let sum = Tensor(uninitialized: a.shape, on: a.device)
+        k_add(sum.pointer, a.pointer, b.pointer, a.count)
+        return sum.recorded(from: [a.node, b.node]) { gradient in
+            a.node?.add(gradient)
+            b.node?.add(gradient)
+        }
+    }
+
+    /// Multiplies every number by `factor` in place; not recorded on the tape.
+    package func scaleInPlace(by factor: Float) { k_scale(pointer, factor, count) }
+
+    /// Adds `factor` times `other` in place; not recorded on the tape.
+    package func addInPlace(_ other: Tensor, times factor: Float = 1) {
+        precondition(other.count == count, "add in place: \(other.shape) to \(shape)")
+        k_axpy(pointer, factor, other.pointer, count)
+    }
+
+    /// The sum of squares, in double precision.
+    package var sumOfSquares: Double { k_sum_of_squares(pointer, count) }
+}
+
+/// silu(gate) · up, where x (…,2F) holds gate and up side by side (Shazeer 2020).
+public func swiglu(_ x: Tensor) -> Tensor {
+    let (rows, width) = x.rowsAndColumns
+    precondition(width % 2 == 0, "swiglu: \(x.shape)")
+    let out = Tensor(uninitialized: x.shape.dropLast() + [width / 2], on: x.device)
+    k_swiglu(out.pointer, x.pointer, rows, width / 2)
+    return out.recorded(from: [x.node]) { dy in
+        let dx = Tensor(uninitialized: x.shape, on: x.device)
+        k_swiglu_backward(dx.pointer, dy.pointer, x.pointer, rows, width / 2)
+        x.node?.add(dx)
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CQalamKernels
+
+/// x / rms(x) · weight over the last axis (Zhang & Sennrich 2019).
+///
+/// - Parameters:
+///   - x: (…,C)
+///   - weight: (C)
+public func rmsNorm(_ x: Tensor, _ weight: Tensor, epsilon: Float) -> Tensor {
+    let (rows, C) = x.rowsAndColumns
+    precondition(weight.shape == [C], "rmsNorm: \(x.shape) by \(weight.shape)")
+    let out = Tensor(uninitialized: x.shape, on: x.device)
+    let inverse = Tensor(uninitialized: [rows], on: x.device)
+    k_rmsnorm(out.pointer, inverse.pointer, x.pointer, weight.pointer, epsilon, rows, C)
+    return out.recorded(from: [x.node, weight.node]) { dy in
+        normGradient(x: x, weights: [weight]) { dx, dweights, accumulate in
+            k_rmsnorm_backward(
+                dx, dweights[0], dy.pointer, x.pointer, weight.pointer, inverse.pointer, rows, C, accumulate)
+        }
+    }
+}
+
+/// (x - mean) / deviation · weight + bias over the last axis (Ba et al. 2016).
+///
+/// - Parameters:
+///   - x: (…,C)
+///   - weight: (C)
+///   - bias: (C), or nil
+public func layerNorm(_ x: Tensor, _ weight: Tensor, bias: Tensor?, epsilon: Float) -> Tensor {
+    let (rows, C) = x.rowsAndColumns
+    precondition(weight.shape == [C], "layerNorm: \(x.shape) by \(weight.shape)")
+    let out = Tensor(uninitialized: x.shape, on: x.device)
+    let mean = Tensor(uninitialized: [rows], on: x.device)
+    let inverse = Tensor(uninitialized: [rows], on: x.device)
+    k_layernorm(
+        out.pointer, mean.pointer, inverse.pointer, x.pointer, weight.pointer, bias?.pointer, epsilon, rows, C)
+    return out.recorded(from: [x.node, weight.node, bias?.node]) { dy in
+        normGradient(x: x, weights: [weight, bias]) { dx, dweights, accumulate in
+            k_layernorm_backward(
+                dx, dweights[0], dweights[1], dy.pointer, x.pointer, weight.pointer, mean.pointer, inverse.pointer,
+                rows, C, accumulate)
+        }
+    }
+}
+
+/// Opens the gradients of a norm's input and weights for one kernel call. Weights' gradients are added to, so a fresh one
+/// starts from zero; an input that needs no gradient gets scratch memory.
+private func normGradient(
+    x: Tensor, weights: [Tensor?], _ run: (UnsafeMutablePointer<Float>, [UnsafeMutablePointer<Float>?], Bool) -> Void
+) {
+    let pointers = weights.map { weight in
+        weight?.node.map { node in
+            var address: UnsafeMutablePointer<Float>?
+            node.accumulate { into, accumulate in
+                if !accumulate { k_fill(into, 0, weight?.count ?? 0) }
+                address = into
+            }
+            return address
+        } ?? nil
+    }
+    if let node = x.node {
+        node.accumulate { run($0, pointers, $1) }
+    } else {
+        run(Tensor(uninitialized: x.shape, on: x.device).pointer, pointers, false)
+    }
+}

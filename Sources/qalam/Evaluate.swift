@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Foundation
+internal import QalamModels
+internal import QalamTokenizers
+internal import QalamTraining
+
+/// `qalam evaluate`: bits per byte and perplexity on held-out data.
+struct Evaluate: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Measure a model on held-out data.")
+
+    @OptionGroup var model: ModelOptions
+
+    @Option(help: "A folder of packed data.")
+    var data: String
+
+    @Option(help: "The most rows to read.")
+    var rows = 1024
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        try model.apply()
+        let folder = try ModelFolder(URL(filePath: model.model))
+        let packed = try PackedData(URL(filePath: data))
+        guard try folder.tokenizer.tokenJSON() == Data(contentsOf: packed.url.appending(path: "tokenizer.json")) else {
+            throw ValidationError("\(model.model) has another tokenizer than the data; pack the data with --tokenizer \(model.model).")
+        }
+        let rowLength = packed.manifest.rowLength
+        let context = rowLength > 0 ? min(rowLength - 1, folder.config.contextLength) : folder.config.contextLength
+        guard
+            let result = try evaluate(
+                folder.decoder(), packed, tokenizer: folder.tokenizer, context: context, rows: rows)
+        else { throw ValidationError("\(data) holds no held-out rows of \(context) tokens.") }
+        if json {
+            try printJSON([
+                "loss": result.loss, "bits_per_byte": result.bitsPerByte, "perplexity": result.perplexity,
+                "tokens": result.tokens,
+            ])
+        } else {
+            write(
+                String(
+                    format: "loss %.4f nats per token | %.4f bits per byte | perplexity %.2f | %d tokens\n", result.loss,
+                    result.bitsPerByte, result.perplexity, result.tokens))
+        }
+    }
+}
