@@ -143,7 +143,7 @@ enum PythonText {
         var parts: [Bytes] = []
         var rest = trimmedStart(text[...])
         while !rest.isEmpty {
-            if parts.count == limit { return parts + [Array(trimmedEnd(rest))] }
+            if parts.count == limit { return parts + [Array(rest)] }
             var end = rest.startIndex
             while end < rest.endIndex {
                 let (value, length) = scalar(rest[end...], at: 0)

@@ -204,7 +204,7 @@ struct TemplateJSON {
             case 0x09: text += "\\t".utf8
             case 0x08: text += "\\b".utf8
             case 0x0C: text += "\\f".utf8
-            case let value where value < 0x20 || (asciiOnly && value >= 0x7F && value != 0x7F):
+            case let value where value < 0x20 || (asciiOnly && value >= 0x7F):
                 for unit in Character(scalar).utf16 { text += "\\u".utf8 + hexadecimal(UInt32(unit), 4) }
             default: text += String(Character(scalar)).utf8
             }

@@ -182,12 +182,8 @@ final class RuntimeLoop {
     /// Emptied when the loop ends, so that no chain of loops outlives it.
     var items: [RuntimeValue]
     var index = 0
-    let depth: Int
 
-    init(_ items: [RuntimeValue], depth: Int) {
-        self.items = items
-        self.depth = depth
-    }
+    init(_ items: [RuntimeValue]) { self.items = items }
 }
 
 /// A macro with the scope it was defined in.

@@ -233,6 +233,7 @@ struct TemplateLexer {
 
     /// Digits, with underscores between them; a fraction or an exponent makes it a float.
     private mutating func number() throws(TemplateError) -> TemplateToken.Kind {
+        if let value = try prefixedNumber() { return .integer(value) }
         let start = position
         let afterDot = start > 0 && source[start - 1] == UInt8(ascii: ".")
         takeDigits()
@@ -257,6 +258,21 @@ struct TemplateLexer {
         if isFloat, let value = Double(text) { return .float(value) }
         guard let value = Int(text) else { throw .syntax(line: line, why: "the number \(text) is too large") }
         return .integer(value)
+    }
+
+    /// A number such as `0x1F`, `0o17` or `0b101`; nil if none comes here.
+    private mutating func prefixedNumber() throws(TemplateError) -> Int? {
+        let radixes: [UInt8: Int] = [UInt8(ascii: "x"): 16, UInt8(ascii: "o"): 8, UInt8(ascii: "b"): 2]
+        guard source[position] == UInt8(ascii: "0"), position + 1 < source.count,
+            let radix = radixes[source[position + 1] | 0x20]
+        else { return nil }
+        let digits = source[(position + 2)...].prefix(while: Self.isNamePart)
+        let text = String(decoding: digits.filter { $0 != UInt8(ascii: "_") }, as: UTF8.self)
+        guard let value = Int(text, radix: radix) else {
+            throw .syntax(line: line, why: "\"0\(text)\" is no number, or too large")
+        }
+        position = digits.endIndex
+        return value
     }
 
     private func isDigit(_ index: Int) -> Bool { index < source.count && (0x30...0x39).contains(source[index]) }

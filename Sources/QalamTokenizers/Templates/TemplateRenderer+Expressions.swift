@@ -155,8 +155,9 @@ extension TemplateRenderer {
         case "first": return .bool(index == 0)
         case "last": return .bool(index == count - 1)
         case "length": return .int(count)
-        case "depth": return .int(loop.depth)
-        case "depth0": return .int(loop.depth - 1)
+        // Only recursive loops go deeper, which chat templates don't have.
+        case "depth": return .int(1)
+        case "depth0": return .int(0)
         case "previtem": return index > 0 ? loop.items[index - 1] : .undefined("there is no previous item")
         case "nextitem": return index + 1 < count ? loop.items[index + 1] : .undefined("there is no next item")
         case "cycle": return .method(of: .loop(loop), name)

@@ -163,14 +163,17 @@ extension TemplateRenderer {
     /// Positions of `keys` in their order; equal ones stay as they are.
     private func sorted(_ keys: [RuntimeValue], reverse: Bool) throws(TemplateError) -> [Int] {
         try charge(32 * keys.count)
-        // A stable sort needs the order to be known for each pair that meets, which is checked for neighbours first.
-        for (a, b) in zip(keys, keys.dropFirst()) where RuntimeValue.order(a, b) == nil {
-            throw fail("values of kinds \(a.kindName) and \(b.kindName) have no order")
-        }
-        return keys.indices.sorted { a, b in
-            let order = RuntimeValue.order(keys[a], keys[b]) ?? 0
+        var unordered: (RuntimeValue, RuntimeValue)?
+        let order = keys.indices.sorted { a, b in
+            if RuntimeValue.equal(keys[a], keys[b]) { return a < b }
+            guard let order = RuntimeValue.order(keys[a], keys[b]) else {
+                unordered = (keys[a], keys[b])
+                return a < b
+            }
             return order == 0 ? a < b : (order < 0) != reverse
         }
+        if let (a, b) = unordered { throw fail("values of kinds \(a.kindName) and \(b.kindName) have no order") }
+        return order
     }
 
     private func dictsort(_ value: RuntimeValue, _ arguments: CallArguments) throws(TemplateError) -> RuntimeValue {

@@ -28,7 +28,6 @@ final class TemplateRenderer {
     private var steps = 0
     private var bytes = 0
     private var depth = 0
-    private var loopDepth = 0
     /// What can hold references in a circle, taken apart at the end.
     private var scopesWithMacros: [Scope] = []
     private var namespaces: [RuntimeNamespace] = []
@@ -262,12 +261,8 @@ final class TemplateRenderer {
             items = kept
         }
         if items.isEmpty { return try run(loop.otherwise, scope, into: &output) }
-        loopDepth += 1
-        let state = RuntimeLoop(items, depth: loopDepth)
-        defer {
-            loopDepth -= 1
-            state.items = []
-        }
+        let state = RuntimeLoop(items)
+        defer { state.items = [] }
         for (index, item) in items.enumerated() {
             state.index = index
             let inner = Scope(inside: scope)
