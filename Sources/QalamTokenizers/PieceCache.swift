@@ -1,8 +1,8 @@
 /// Remembers the ids of pieces, within a fixed amount of memory.
 ///
 /// Short pieces (up to 15 bytes and 4 ids) sit in buckets of two 32-byte slots, one cache line, the more recent first;
-/// a third piece pushes the older one out. Longer ones sit in an arena that is emptied when full. What is remembered
-/// never changes a result, only how fast it comes.
+/// a third piece pushes the older one out. The buckets grow with what they are asked to hold, up to 4 MiB. Longer pieces
+/// sit in an arena that is emptied when full. What is remembered never changes a result, only how fast it comes.
 struct PieceCache {
     /// A short piece as two words: its bytes, and its length in the low four bits of the top byte.
     struct Key: BitwiseCopyable {
@@ -28,15 +28,18 @@ struct PieceCache {
     static let longestKey = 15
     /// Bytes of the longest piece that is remembered at all.
     static let longestPiece = 1024
-    private static let bucketBits: UInt64 = 16
+    private static let mostBucketBits: UInt64 = 16
     private static let longBits: UInt64 = 13
+    private static let emptySlot = Slot(key: Key(low: 0, high: 0), ids: .zero)
     private static let countMask: UInt64 = 0xF000_0000_0000_0000
 
-    private let slots = Block<Slot>(
-        count: 2 << Int(bucketBits), repeating: Slot(key: Key(low: 0, high: 0), ids: .zero))
+    private var bucketBits: UInt64 = 8
+    private var slots = Block<Slot>(count: 2 << 8, repeating: Self.emptySlot)
+    /// Pieces that came since the buckets last grew.
+    private var arrivals = 0
     private let longSlots = Block<LongSlot>(count: 1 << Int(longBits), repeating: LongSlot())
-    private let longBytes = Block<UInt8>(count: 1 << 19, repeating: 0)
-    private let longIDs = Block<TokenID>(count: 1 << 18, repeating: 0)
+    private let longBytes = Block<UInt8>(unwritten: 1 << 19)
+    private let longIDs = Block<TokenID>(unwritten: 1 << 18)
     private var bytesUsed = 0
     private var idsUsed = 0
 
@@ -72,16 +75,30 @@ struct PieceCache {
     }
 
     /// Remembers the `count` ids of `key`, `count` in `1 ... 4`.
-    func insert(_ key: Key, _ ids: SIMD4<TokenID>, _ count: Int) {
+    mutating func insert(_ key: Key, _ ids: SIMD4<TokenID>, _ count: Int) {
+        arrivals += 1
+        if arrivals > slots.count && bucketBits < Self.mostBucketBits { grow() }
         let at = bucket(key)
         slots[at &+ 1] = slots[at]
         slots[at] = Slot(key: Key(low: key.low, high: key.high | UInt64(count) &<< 60), ids: ids)
     }
 
+    private mutating func grow() {
+        let old = slots
+        bucketBits += 2
+        arrivals = 0
+        slots = Block(count: 2 << Int(bucketBits), repeating: Self.emptySlot)
+        for index in stride(from: old.count - 1, through: 0, by: -1) where old[index].key.high != 0 {
+            let at = bucket(Key(low: old[index].key.low, high: old[index].key.high & ~Self.countMask))
+            slots[at + 1] = slots[at]
+            slots[at] = old[index]
+        }
+    }
+
     @inline(__always)
     private func bucket(_ key: Key) -> Int {
         let mixed = foldedProduct(key.low ^ 0x9E37_79B9_7F4A_7C15, key.high ^ 0xE703_7ED1_A0B4_28DB)
-        return Int(truncatingIfNeeded: mixed &>> (64 &- Self.bucketBits)) &<< 1
+        return Int(truncatingIfNeeded: mixed &>> (64 &- bucketBits)) &<< 1
     }
 
     /// Calls `body` with each id of a piece that has no short slot; false if it is not here.

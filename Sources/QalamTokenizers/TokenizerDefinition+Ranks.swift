@@ -29,8 +29,10 @@ extension TokenizerDefinition {
             guard (0..<Self.idLimit).contains(id) else {
                 throw .invalid(file: file, field: field, reason: "its id \(id) is not in 0..<\(Self.idLimit)")
             }
-            guard !content.isEmpty, vocabulary[id] == nil, vocabulary.insert(content.utf8, at: id) else {
-                throw .invalid(file: file, field: field, reason: "its id \(id) is taken or it has no text")
+            guard !content.isEmpty, content.utf8.count <= Self.tokenLimit, vocabulary[id] == nil,
+                vocabulary.insert(content.utf8, at: id)
+            else {
+                throw .invalid(file: file, field: field, reason: "its id \(id) is taken, or its text empty or huge")
             }
             addedTokens.append(AddedToken(content: content, id: id))
             plainTokens[id] = content
@@ -47,6 +49,7 @@ extension TokenizerDefinition {
         guard let token = Base64.decode(line[..<space]), !token.isEmpty else {
             throw failure("the token is not Base64")
         }
+        guard token.count <= Self.tokenLimit else { throw failure("a token has at most \(Self.tokenLimit) bytes") }
         let digits = line[(space + 1)...]
         guard !digits.isEmpty, digits.count <= 8, digits.allSatisfy({ (0x30...0x39).contains($0) }) else {
             throw failure("the rank is not a whole number")

@@ -33,6 +33,9 @@ extension TokenizerDefinition {
                 rstrip: try entry.member("rstrip").bool(default: false),
                 singleWord: try entry.member("single_word").bool(default: false),
                 normalized: try entry.member("normalized").bool(default: !special))
+            guard token.content.utf8.count <= Self.tokenLimit else {
+                throw try entry.member("content").invalid("a token has at most \(Self.tokenLimit) bytes")
+            }
             guard vocabulary.insert(token.content.utf8, at: token.id) else {
                 throw id.invalid("id \(token.id) is given to two added tokens")
             }
@@ -183,6 +186,9 @@ extension TokenizerDefinition {
         let addedIDs = Dictionary(addedTokens.map { ([UInt8]($0.content.utf8), $0.id) }) { first, _ in first }
         var bytes: [UInt8] = []
         for (text, value) in try field.members() {
+            guard text.utf8.count <= Self.tokenLimit else {
+                throw field.invalid("\"\(text.prefix(100))…\" is longer than \(Self.tokenLimit) bytes")
+            }
             let id = try JSONField(value: value, path: "\(field.path).\(text)", file: field.file).tokenID()
             if let other = addedIDs[[UInt8](text.utf8)], other != id {
                 throw field.invalid("\"\(text)\" has id \(id) here and \(other) in added_tokens")

@@ -3,6 +3,9 @@ struct TokenizerDefinition: Sendable {
     /// Ids must be below this, so that a damaged file cannot ask for all memory.
     static let idLimit: TokenID = 1 << 24
 
+    /// Longest token in bytes.
+    static let tokenLimit = 1 << 16
+
     /// The bytes of all tokens, added ones included.
     var vocabulary = Vocabulary()
     /// Ids of the model's own vocabulary whose text is written in the byte alphabet, ascending.

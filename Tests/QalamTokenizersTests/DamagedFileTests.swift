@@ -1,0 +1,183 @@
+import Foundation
+import QalamTokenizers
+import Testing
+
+/// Damaged and unsupported files give errors that say where, never a crash or a hang.
+struct DamagedFileTests {
+    private func failure(json data: Data) -> TokenizerError? {
+        do {
+            _ = try Fixtures.tokenizer(json: data)
+            return nil
+        } catch {
+            return error as? TokenizerError
+        }
+    }
+
+    @Test
+    func everyTruncationOfAJSONFileIsAnError() throws {
+        let data = try Fixtures.data("flags.json")
+        try Fixtures.withFolder { folder in
+            let file = folder.appending(path: "tokenizer.json")
+            for count in 0..<data.count {
+                try data.prefix(count).write(to: file)
+                let error = #expect(throws: TokenizerError.self) { try Tokenizer(contentsOf: file) }
+                guard case .malformed(_, let offset, _) = error else {
+                    Issue.record("\(count): \(String(describing: error))")
+                    continue
+                }
+                #expect(offset <= count)
+            }
+        }
+    }
+
+    @Test
+    func changedBytesAreErrorsOrAnotherTokenizer() throws {
+        let data = [UInt8](try Fixtures.data("whole.json"))
+        var generator = SeededGenerator(state: 8)
+        try Fixtures.withFolder { folder in
+            let file = folder.appending(path: "tokenizer.json")
+            for _ in 0..<3000 {
+                var bytes = data
+                for _ in 0...Int(generator.next() % 3) {
+                    bytes[Int(generator.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: generator.next())
+                }
+                try Data(bytes).write(to: file)
+                do {
+                    let tokenizer = try Tokenizer(contentsOf: file)
+                    _ = tokenizer.decode(tokenizer.encode("Hello<|endoftext|> wörld 123"))
+                } catch {
+                    #expect(error is TokenizerError)
+                }
+            }
+        }
+    }
+
+    @Test
+    func everyTruncationOfARankFileIsAnErrorOrShorter() throws {
+        let data = try Fixtures.data("small.tiktoken")
+        try Fixtures.withFolder { folder in
+            let file = folder.appending(path: "cut.tiktoken")
+            for count in 0..<data.count {
+                try data.prefix(count).write(to: file)
+                do {
+                    let tokenizer = try Tokenizer(tiktoken: file, pattern: .gpt2, specialTokens: [:])
+                    #expect(tokenizer.vocabularySize >= 256)
+                } catch {
+                    #expect(error is TokenizerError)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("\"normalizer\":null", "\"normalizer\":{\"type\":\"NFKC\"}", "normalizer.type"),
+        ("\"normalizer\":null", "\"normalizer\":{\"type\":\"Lowercase\"}", "normalizer.type"),
+        ("\"byte_fallback\":false", "\"byte_fallback\":true", "model.byte_fallback"),
+        ("\"dropout\":null", "\"dropout\":0.1", "model.dropout"),
+        ("\"continuing_subword_prefix\":null", "\"continuing_subword_prefix\":\"##\"", "continuing_subword_prefix"),
+        ("\"type\":\"BPE\"", "\"type\":\"Unigram\"", "model.type"),
+        ("\"use_regex\":true", "\"use_regex\":false", "pre_tokenizer.use_regex"),
+        ("\"use_regex\":true", "\"use_regexes\":true", "pre_tokenizer.use_regexes"),
+        ("\"decoder\":{\"type\":\"ByteLevel\"", "\"decoder\":{\"type\":\"WordPiece\"", "decoder.type"),
+        ("\"version\":\"1.0\"", "\"version\":\"1.0\",\"extra\":1", "extra"),
+    ])
+    func unsupportedFieldsAreNamed(from: String, to: String, field: String) throws {
+        let text = String(decoding: try Fixtures.data("gpt2.json"), as: UTF8.self)
+        let range = try #require(text.range(of: from))
+        let error = failure(json: Data(text.replacingCharacters(in: range, with: to).utf8))
+        guard case .unsupported(_, let found, _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(found.hasSuffix(field))
+        #expect(error?.description.contains(field) == true)
+    }
+
+    @Test
+    func anUnknownPatternIsShown() throws {
+        let text = String(decoding: try Fixtures.data("llama3.json"), as: UTF8.self)
+        let range = try #require(text.range(of: "{1,3}"))
+        let error = failure(json: Data(text.replacingCharacters(in: range, with: "{1,4}").utf8))
+        guard case .unsupported(_, let field, let value) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(field == "pre_tokenizer.pretokenizers[0].pattern.Regex")
+        #expect(value.contains("{1,4}"))
+    }
+
+    @Test(arguments: [
+        ("\"!\":1,", "", "model.vocab"),  // a byte without a token
+        ("\"!\":1,", "\"!\":2,", "model.vocab"),  // an id given twice
+        ("\"!\":1,", "\"!\":-1,", "model.vocab.!"),
+        ("\"!\":1,", "\"!\":99999999999,", "model.vocab.!"),
+        ("\"!\":1,", "\"!\":1.5,", "model.vocab.!"),
+        ("\"!\":1,", "\"!\":\"1\",", "model.vocab.!"),
+        ("\"merges\":[[", "\"merges\":[[\"zq\",\"k\"],[", "model.merges[0]"),
+        ("\"merges\":[[", "\"merges\":[[\"a\"],[", "model.merges[0]"),
+        ("\"merges\":[[", "\"merges\":[\"a b c\",[", "model.merges[0]"),
+        ("\"merges\":[[", "\"merges\":[[\"\",\"a\"],[", "model.merges[0]"),
+        ("\"id\":0", "\"id\":5", "model.vocab"),
+        ("\"content\":\"<|endoftext|>\"", "\"content\":7", "added_tokens[0].content"),
+        ("\"add_prefix_space\":false", "\"add_prefix_space\":3", "pre_tokenizer.add_prefix_space"),
+    ])
+    func wrongValuesAreLocated(from: String, to: String, field: String) throws {
+        let text = String(decoding: try Fixtures.data("gpt2.json"), as: UTF8.self)
+        let range = try #require(text.range(of: from))
+        let error = failure(json: Data(text.replacingCharacters(in: range, with: to).utf8))
+        guard case .invalid(_, let found, _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(found.hasSuffix(field))
+    }
+
+    @Test
+    func deepNestingIsAnError() {
+        for opening in ["[", "{\"a\":", "{\"model\":["] {
+            let error = failure(json: Data(String(repeating: opening, count: 200_000).utf8))
+            guard case .malformed = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("IQ== 0\nIg== x\n", 7), ("IQ== 0\n@@== 1\n", 7), ("IQ== 0\nIg== 0\n", 7), ("IQ==\n", 0),
+        ("IQ== 0\nIg== 99999999\n", 7), ("IQ== 0\n", 7), ("", 0),
+    ])
+    func badRankLinesAreLocated(text: String, offset: Int) throws {
+        try Fixtures.withFolder { folder in
+            let file = folder.appending(path: "bad.tiktoken")
+            try Data(text.utf8).write(to: file)
+            let error = #expect(throws: TokenizerError.self) {
+                try Tokenizer(tiktoken: file, pattern: .gpt2, specialTokens: [:])
+            }
+            guard case .malformed(let name, let found, _) = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(found == offset)
+            #expect(name.hasSuffix("bad.tiktoken"))
+        }
+    }
+
+    @Test
+    func specialTokensMustHaveIdsOfTheirOwn() {
+        for special: [String: TokenID] in [["<s>": 5], ["<s>": -1], ["": 1000], ["<s>": 1000, "</s>": 1000]] {
+            #expect(throws: TokenizerError.self) {
+                try Tokenizer(
+                    tiktoken: Fixtures.folder.appending(path: "small.tiktoken"), pattern: .gpt2, specialTokens: special)
+            }
+        }
+    }
+
+    @Test
+    func aMissingFileIsNamed() {
+        let error = #expect(throws: TokenizerError.self) {
+            try Tokenizer(contentsOf: URL(filePath: "/nonexistent/tokenizer.json"))
+        }
+        #expect(error?.description.contains("/nonexistent/tokenizer.json") == true)
+    }
+}
