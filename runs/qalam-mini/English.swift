@@ -38,7 +38,7 @@ enum English {
         return first.uppercased() + word.dropFirst()
     }
 
-    /// Capitals at the start of the text, after `. `, `! `, `? `, `." ` and line ends, and after an opening quote there.
+    /// Capitals at the start of the text, after `. `, `! `, `? `, `." ` and line ends, also behind an opening quote.
     static func capitalisingSentences(_ text: String) -> String {
         var out = ""
         out.reserveCapacity(text.utf8.count)
@@ -62,6 +62,19 @@ enum English {
             lastWasFullStop = c == "."
             ended = quoted || c == "." || c == "!" || c == "?"
         }
+        return out
+    }
+
+    /// The text without doubled spaces, spaces at its ends, or a full stop after an abbreviation's.
+    static func singleSpaced(_ text: String) -> String {
+        var out = ""
+        out.reserveCapacity(text.utf8.count)
+        for c in text {
+            if c == " " && (out.isEmpty || out.last == " ") { continue }
+            if c == "." && out.hasSuffix("D.C.") { continue }
+            out.append(c)
+        }
+        while out.last == " " { out.removeLast() }
         return out
     }
 

@@ -84,7 +84,7 @@ struct Scene {
     mutating func fill(_ template: Template) throws -> String {
         var out = ""
         try append(template.nodes, to: &out)
-        return English.capitalisingSentences(out)
+        return English.capitalisingSentences(English.singleSpaced(out))
     }
 
     private mutating func append(_ nodes: [Template.Node], to out: inout String) throws {
@@ -97,7 +97,7 @@ struct Scene {
         }
     }
 
-    /// `[x]` the word, `[X]` capitalised, `[a x]` with its article, `[s x]` its plural, `[x2]` a second word of the same list.
+    /// `[x]` the word, `[X]` capitalised, `[a x]` with its article, `[s x]` its plural, `[x2]` another word.
     private mutating func value(of slot: String) throws -> String {
         let parts = slot.split(separator: " ", maxSplits: 1).map(String.init)
         let name = parts.last ?? ""

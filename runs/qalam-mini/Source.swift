@@ -93,6 +93,18 @@ struct Cleaner {
             / Double(words.count)
     }
 
+    /// The share of words with a capital inside sentences: names, mostly.
+    static func nameShare(_ text: String) -> Double {
+        var names = 0, words = 0
+        var starts = true
+        for word in text.split(whereSeparator: { $0 == " " || $0 == "\n" }) {
+            words += 1
+            if !starts, let first = word.first, first.isUppercase, word.count > 1, !word.hasPrefix("I'") { names += 1 }
+            starts = word.last.map { ".!?:\"".contains($0) } ?? false
+        }
+        return Double(names) / Double(max(1, words))
+    }
+
     private static func stem(_ word: String) -> String {
         for ending in ["'s", "es", "s", "ed", "ing", "ly"] where word.count > ending.count + 2 {
             if word.hasSuffix(ending) { return String(word.dropLast(ending.count)) }
@@ -131,7 +143,7 @@ struct SourceReader {
         var result = try aesop() + storybooks() + fairytales()
         cleaner.learnCommonWords(from: result.map(\.text) + generated, count: 7000)
         result += try sentences() + news() + dialogues()
-        cleaner.learnCommonWords(from: result.map(\.text) + generated, count: 14000)
+        cleaner.learnCommonWords(from: result.map(\.text) + generated, count: 8000)
         result += try encyclopedia()
         return result
     }
@@ -240,7 +252,8 @@ struct SourceReader {
         }
         let text = turns.joined(separator: " ")
         return Double(good.count) >= 0.88 * Double(turns.count) && cleaner.isSafe(text) && text.count < 1500
-            && cleaner.simplicity(text) >= 0.91
+            && cleaner.simplicity(text) >= 0.93 && turns.allSatisfy { Cleaner.nameShare($0) <= 0.15 }
+            && Cleaner.nameShare(text) <= 0.025
     }
 
     private func encyclopedia() throws -> [Document] {
@@ -251,7 +264,8 @@ struct SourceReader {
             for line in text.split(separator: "\n") {
                 if line.hasPrefix("= ") {
                     title = line.trimmingCharacters(in: CharacterSet(charactersIn: "= "))
-                } else if let article = paragraph(String(line)), let name = cleaner.normalised(title) {
+                } else if !title.contains("("), let article = paragraph(String(line)),
+                    let name = cleaner.normalised(title) {
                     scored.append((article.score, "\(name)\n\(article.text)"))
                 }
             }
@@ -262,7 +276,7 @@ struct SourceReader {
         var result: [Document] = []
         for item in scored where seen.insert(item.text).inserted {
             size += item.text.utf8.count
-            if size > 6_500_000 { break }
+            if size > 4_500_000 { break }
             result.append(Document(source: "wiki_simple", text: item.text))
         }
         return result
@@ -270,13 +284,14 @@ struct SourceReader {
 
     /// A paragraph that can stand alone, with a score for how simple it is.
     private func paragraph(_ line: String) -> (score: Double, text: String)? {
-        guard (120...800).contains(line.utf8.count), line.utf8.filter({ $0 >= 48 && $0 <= 57 }).count <= 8,
-            !line.contains("("), let first = line.first, first.isUppercase, let last = line.last, last == ".",
-            let text = cleaner.normalised(line), isReadable(text, words: 21) else { return nil }
+        guard (120...700).contains(line.utf8.count), !line.contains(where: { $0.isNumber || "(\"/;".contains($0) }),
+            let first = line.first, first.isUppercase, let last = line.last, last == ".",
+            let text = cleaner.normalised(line), isReadable(text, words: 20),
+            Cleaner.nameShare(text) <= 0.03 else { return nil }
         let dangling = ["However", "This", "These", "They", "He ", "She ", "But", "Also", "In addition", "Therefore",
                         "His", "Her", "Their", "Such", "Others", "Another", "Thus", "Finally", "Then", "Although"]
         if dangling.contains(where: { text.hasPrefix($0) }) { return nil }
         let score = cleaner.simplicity(text)
-        return score >= 0.9 ? (score, text) : nil
+        return score >= 0.93 ? (score, text) : nil
     }
 }

@@ -37,7 +37,12 @@ struct StoryMaker {
         (["rabbit", "mouse", "mole", "hedgehog"], "in the forest", "forest", "burrow"),
         (["fox", "bear", "wolf", "badger"], "in the forest", "forest", "den"),
         (["fish", "whale", "dolphin", "crab", "seal", "octopus", "starfish", "otter"], "in the sea", "sea", "home"),
-        (["dragon"], "in the mountains", "mountains", "cave"),
+        (["dragon"], "in the mountains", "mountains", "cave"), (["spider"], "in the garden", "garden", "web"),
+    ]
+    /// Things that some plots are about; they must stand in the text at least twice.
+    private static let motifs = [
+        "king", "queen", "bicycle", "seed", "moon", "snow", "soup", "rainbow", "storm", "tree", "map", "cake", "star",
+        "rocket", "book", "library", "train", "sea", "tooth", "farm", "letter", "treasure",
     ]
     private static let childish: Set<String> = ["kitten", "puppy", "lamb", "chick", "pony"]
 
@@ -69,6 +74,7 @@ struct StoryMaker {
         if scene.random.chance(40) { text += (scene.random.chance(50) ? "\n\n" : " ") + moral }
         let spaced = " " + String(text.lowercased().map { $0.isLetter || $0 == "-" ? $0 : " " }) + " "
         let subjects = cast.subjects.filter { spaced.contains(" \($0) ") }
+            + StoryMaker.motifs.filter { spaced.components(" \($0) ").count > 2 }
         return Story(
             title: title, beats: beats, moral: moral, summary: summary, subjects: subjects, themes: themes,
             heroName: scene.words["heroname"] ?? "", heroKind: scene.words["kind"] ?? "", text: text)
@@ -87,9 +93,11 @@ struct StoryMaker {
         bindPronouns(&scene, female: female, prefix: "")
         var hero = cast.option["hero"] ?? "child"
         if hero == "any" { hero = scene.random.chance(45) ? "child" : "land" }
-        let lists = ["land": "landanimal", "bird": "singer", "sea": "seaanimal", "tiny": "tiny", "prey": "prey"]
-        if let listName = lists[hero] ?? (hero == "camel" ? "camel" : nil) {
-            let kind = hero == "camel" ? "camel" : scene.random.pick(self.lists[listName] ?? ["fox"])
+        let lists = ["land": "landanimal", "bird": "singer", "sea": "seaanimal", "tiny": "tiny", "prey": "prey",
+                     "farm": "farm"]
+        let single = ["camel", "dragon", "spider", "cat"].contains(hero)
+        if single || lists[hero] != nil {
+            let kind = single ? hero : scene.random.pick(self.lists[lists[hero] ?? ""] ?? ["fox"])
             bindAnimal(&scene, kind)
             cast.heroIsAnimal = true
             cast.subjects.append(kind)
@@ -109,6 +117,9 @@ struct StoryMaker {
             scene.words["keeper"] = scene.random.pick(self.lists["oldman"] ?? ["Elias"])
             bindName(&scene, scene.words["keeper"] ?? "", kind: "keeper")
             cast.subjects += ["lighthouse", "ship", "boat"]
+        } else if hero == "wind" {
+            scene.words["kind"] = "wind"
+            cast.subjects.append("wind")
         } else {
             let kind = scene.random.pick(self.lists[hero == "thing" ? "thing" : "vehicle"] ?? ["lamp"])
             scene.words["kind"] = kind
@@ -154,7 +165,8 @@ struct StoryMaker {
         var option = cast.option["friend"] ?? "none"
         if option == "same" { option = cast.heroIsChild ? "child" : "land" }
         let animals = ["land": "landanimal", "bird": "helperbird", "small": "smallanimal", "sea": "seaanimal",
-                       "big": "big", "predator": "predator", "winter": "winteranimal"]
+                       "big": "big", "predator": "predator", "winter": "winteranimal",
+                       "farm": "farm", "mouse": "mouse"]
         if let listName = animals[option] {
             var kind = scene.random.pick(lists[listName] ?? ["owl"])
             for _ in 0..<20 where kind == scene.words["kind"] { kind = scene.random.pick(lists[listName] ?? ["owl"]) }
@@ -207,7 +219,6 @@ struct StoryMaker {
         scene.words["elder"] = elder
         let female = ["grandmother", "mother", "aunt"].contains(elder)
         bindPronouns(&scene, female: female, prefix: "e")
-        cast.subjects += ["king", "queen", "bicycle", "seed", "moon", "snow", "soup", "rainbow", "storm", "tree", "map"]
     }
 
     private var paint: [String] { lists["paint"] ?? ["red"] }

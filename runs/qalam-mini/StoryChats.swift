@@ -60,18 +60,21 @@ struct StoryChats {
 
     private func noun(_ subject: String) -> String {
         switch subject {
-        case "moon", "storm", "king", "queen", "rainbow", "map", "seed", "tree", "bicycle":
-            subject == "moon" ? "the moon" : English.withArticle(subject)
+        case "moon", "storm", "king", "queen", "rainbow", "map", "seed", "tree", "bicycle", "sea":
+            ["moon", "sea"].contains(subject) ? "the \(subject)" : English.withArticle(subject)
         case "snow", "soup", "woods": subject == "woods" ? "the woods" : subject
         default: English.withArticle(subject)
         }
     }
 
     private func request(_ about: String?, _ random: inout Random) -> String {
-        let kind = random.pick(["story", "story", "story", "short story", "little story", "bedtime story", "nice story"])
+        let kind = random.pick([
+            "story", "story", "story", "short story", "little story", "bedtime story", "nice story",
+        ])
         guard let about else {
             return random.pick([
-                "Tell me a \(kind).", "Can you tell me a \(kind)?", "I want to hear a \(kind).", "Please tell me a \(kind).",
+                "Tell me a \(kind).", "Can you tell me a \(kind)?", "I want to hear a \(kind).",
+                "Please tell me a \(kind).",
                 "A \(kind), please.", "Do you know a \(kind)?", "Write a \(kind).", "Tell a \(kind) for children.",
                 "Tell me a story for my daughter.", "My son wants a story.", "Make up a \(kind).",
             ])

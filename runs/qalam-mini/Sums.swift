@@ -25,7 +25,8 @@ enum Sums {
             "What is \(x) plus \(y)?", "How much is \(x) and \(y)?", "Add \(a) and \(b).",
         ])
         let words = question.contains(x) && x.count > 2
-        return chat(question, words ? "\(English.capitalised(x)) plus \(y) is \(z)." : "\(a) + \(b) = \(a + b)", &random)
+        let answer = words ? "\(English.capitalised(x)) plus \(y) is \(z)." : "\(a) + \(b) = \(a + b)"
+        return chat(question, answer, &random)
     }
 
     private static func minus(_ random: inout Random) -> Chat {
@@ -36,7 +37,8 @@ enum Sums {
             return chat(question, "\(English.capitalised(x)) minus \(y) is \(z).", &random)
         }
         let question = random.pick([
-            "What is \(a) - \(b)?", "What is \(a) minus \(b)?", "How much is \(a) - \(b)?", "\(a) - \(b)", "\(a)-\(b)=?",
+            "What is \(a) - \(b)?", "What is \(a) minus \(b)?", "How much is \(a) - \(b)?", "\(a) - \(b)",
+            "\(a)-\(b)=?",
             "Take \(b) away from \(a).",
         ])
         return chat(question, "\(a) - \(b) = \(a - b)", &random)
@@ -56,7 +58,8 @@ enum Sums {
         case 2:
             let n = 3 + random.below(8)
             let list = (1...n).map(String.init).joined(separator: ", ")
-            return chat(random.pick(["Count to \(n).", "Can you count to \(n)?", "Count from 1 to \(n)."]), "\(list).", &random)
+            let question = random.pick(["Count to \(n).", "Can you count to \(n)?", "Count from 1 to \(n)."])
+            return chat(question, "\(list).", &random)
         default:
             let word = a % 2 == 0 ? "even" : "odd"
             return chat("Is \(a) even or odd?", "\(a) is an \(word) number.", &random)

@@ -40,7 +40,8 @@ struct Generate {
 
     /// Names that mean nothing, so that the right answer is "I don't know".
     private static func inventedNames(_ count: Int) -> [String] {
-        let starts = ["Br", "Kr", "T", "V", "Z", "Gl", "M", "D", "Fr", "H", "L", "N", "P", "R", "S", "Tr", "Qu", "J", "B"]
+        let starts = ["Br", "Kr", "T", "V", "Z", "Gl", "M", "D", "Fr", "H", "L", "N", "P", "R", "S", "Tr", "Qu", "J",
+                      "B"]
         let vowels = ["a", "e", "i", "o", "u", "ai", "ou"]
         let middles = ["nd", "lm", "rk", "st", "v", "z", "lt", "r", "mb", "sk", "th", "rn", "dr", "l", "x"]
         let ends = ["a", "o", "in", "us", "ia", "el", "ov", "ik", "en", "ar", "oth", "ez", "ansk", "ville", "i"]
@@ -88,7 +89,7 @@ struct Generate {
 
     private func supervised() throws -> [Chat] {
         var random = Random(seed: 11, name: "order", index: 0)
-        var all = try chats(seed: 11, scale: 0.62, stories: 7500, repeats: 10)
+        var all = try chats(seed: 11, scale: 0.62, stories: 7000, repeats: 10)
         for i in all.indices where random.chance(7) {
             let system = random.pick([
                 "You are Qalam, a small and friendly language model.", "You are Qalam.", "You are a helpful assistant.",
@@ -111,7 +112,7 @@ struct Generate {
 
     private func generatedDocuments() throws -> [Document] {
         let stories = StoryMaker(plots: plots, lists: lists, seed: 23)
-        var result = try (0..<20_000).map { index -> Document in
+        var result = try (0..<24_000).map { index -> Document in
             let story = try stories.make(index)
             let text = index % 3 == 0 ? story.text : story.title + "\n\n" + story.text
             return Document(source: "qalam_stories", text: text)
