@@ -68,14 +68,14 @@ static void leave_halves(const uint16_t *x, size_t n) {
     leave(wide, n);
 }
 
-// MARK: Cases: the same call to the kernel or to its twin
+// MARK: Cases: the same calls to a table of kernels or to their twins
 
-#define CALL(name, ...) (reference ? k_reference_##name : k_##name)(__VA_ARGS__)
+#define CALL(name, ...) (table->k_##name)(__VA_ARGS__)
 
 /// Mostly short, at times long enough to be cut into pieces.
 static size_t length(void) { return between(0, 4) ? between(1, 300) : between(60000, 150000); }
 
-static void elementwise(bool reference) {
+static void elementwise(const k_table *table) {
     size_t n = length();
     float *x = floats(n), *y = floats(n), *out[8];
     for (int i = 0; i < 8; i++) out[i] = floats(n);
@@ -91,7 +91,7 @@ static void elementwise(bool reference) {
     for (int i = 0; i < 8; i++) leave(out[i], n);
 }
 
-static void swiglu(bool reference) {
+static void swiglu(const k_table *table) {
     size_t d = between(1, 200), rows = length() / d + 1;
     float *x = floats(2 * rows * d), *dy = floats(rows * d), *out = floats(rows * d), *dx = floats(2 * rows * d);
     for (size_t i = 0; i < 2 * rows * d; i++) x[i] *= 8;
@@ -101,7 +101,7 @@ static void swiglu(bool reference) {
     leave(dx, 2 * rows * d);
 }
 
-static void sums(bool reference) {
+static void sums(const k_table *table) {
     size_t d = between(1, 300), rows = length() / d + 1;
     float *x = floats(rows * d), *out = floats(d), *out2 = floats(d), *total = floats(1);
     for (size_t i = 0; i < rows * d; i++) x[i] += 1.5f;  // no cancelling, so that a relative error means something
@@ -113,7 +113,7 @@ static void sums(bool reference) {
     leave(total, 1);
 }
 
-static void halves(bool reference) {
+static void halves(const k_table *table) {
     size_t n = between(0, 3) ? between(1, 300) : 65536;
     uint16_t *codes = (uint16_t *)floats(n), *half = (uint16_t *)floats(n), *bf16 = (uint16_t *)floats(n);
     float *x = floats(n), *from_half = floats(n), *from_bf16 = floats(n);
@@ -134,7 +134,7 @@ static void halves(bool reference) {
     leave_halves(bf16, n);
 }
 
-static void norms(bool reference) {
+static void norms(const k_table *table) {
     size_t d = between(1, 400), rows = length() / d + 1, n = rows * d;
     float *x = floats(n), *weight = floats(d), *bias = floats(d), *dy = floats(n);
     float *out = floats(n), *out2 = floats(n), *mean = floats(rows), *inverse = floats(rows), *inverse2 = floats(rows);
@@ -149,7 +149,7 @@ static void norms(bool reference) {
     leave(dx, n), leave(dx2, n), leave(dweight, d), leave(dweight2, d), leave(dbias, d);
 }
 
-static void rope(bool reference) {
+static void rope(const k_table *table) {
     size_t heads = between(1, 8), head_dim = 2 * between(1, 70), tokens = length() / (heads * head_dim) + 1;
     size_t stride = heads * head_dim + between(0, 20);
     float *x = floats(tokens * stride), *frequency = floats(head_dim / 2);
@@ -172,7 +172,7 @@ static k_attention_args heads_of(size_t batch, size_t queries, size_t keys) {
         .logsumexp = floats(batch * heads * queries)};
 }
 
-static void attention(bool reference) {
+static void attention(const k_table *table) {
     size_t queries = between(0, 1) ? between(1, 20) : between(1, 200);
     size_t keys = queries + (between(0, 2) ? between(0, 130) : between(0, 1500));
     k_attention_args args = heads_of(between(1, 3), queries, keys);
@@ -181,19 +181,19 @@ static void attention(bool reference) {
     leave(args.logsumexp, args.batch * args.heads * queries);
 }
 
-static void attention_backward(bool reference) {
+static void attention_backward(const k_table *table) {
     size_t t = between(1, 200);
     k_attention_args args = heads_of(between(1, 3), t, t);
     size_t n = args.batch * args.q_batch, q = args.heads * args.head_dim, kv = args.kv_heads * args.head_dim;
     float *gradient = floats(n), *dout = floats(args.batch * args.out_batch);
-    k_reference_attention(&args);
+    k_table_reference()->k_attention(&args);
     k_attention_backward_args backward = {
         .forward = args, .dout = dout, .dq = gradient, .dk = gradient + q, .dv = gradient + q + kv};
     CALL(attention_backward, &backward);
     leave(gradient, n);
 }
 
-static void loss(bool reference) {
+static void loss(const k_table *table) {
     size_t vocab = between(0, 2) ? between(1, 700) : between(4000, 40000), rows = between(1, 9);
     float *logits = floats(rows * vocab), *losses = floats(rows);
     for (size_t i = 0; i < rows * vocab; i++) logits[i] *= 20;
@@ -205,18 +205,18 @@ static void loss(bool reference) {
     leave(logits, rows * vocab);
 }
 
-static void embedding(bool reference) {
+static void embedding(const k_table *table) {
     size_t d = between(1, 200), rows = length() / d + 1, vocab = between(1, 50);
-    float *table = floats(vocab * d), *out = floats(rows * d), *dtable = floats(vocab * d), *dout = floats(rows * d);
+    float *rows_of = floats(vocab * d), *out = floats(rows * d), *dtable = floats(vocab * d), *dout = floats(rows * d);
     for (size_t i = 0; i < rows * d; i++) dout[i] = fabsf(dout[i]);
     int32_t *which = ids(rows, 0, (int32_t)vocab - 1);
-    CALL(embedding, out, table, which, rows, d);
+    CALL(embedding, out, rows_of, which, rows, d);
     CALL(embedding_backward, dtable, dout, which, rows, d);
     leave(out, rows * d);
     leave(dtable, vocab * d);
 }
 
-static void adamw(bool reference) {
+static void adamw(const k_table *table) {
     size_t n = length();
     float *p = floats(n), *g = floats(n), *m = floats(n), *v = floats(n);
     for (size_t i = 0; i < n; i++) v[i] *= v[i];
@@ -231,7 +231,7 @@ static void adamw(bool reference) {
 /// Errors are relative to 1 + the size of the value.
 static const struct {
     const char *name;
-    void (*run)(bool reference);
+    void (*run)(const k_table *table);
     double tolerance;
 } checks[] = {
     {"elementwise", elementwise, 2e-6}, {"swiglu", swiglu, 2e-6},
@@ -242,10 +242,10 @@ static const struct {
     {"adamw", adamw, 1e-6},
 };
 
-static size_t run(size_t check, size_t number, bool reference) {
+static size_t run(size_t check, size_t number, const k_table *table) {
     state = 1000 * check + number;
     result_count = 0;
-    checks[check].run(reference);
+    checks[check].run(table);
     while (allocations) free((float *)allocated[--allocations]);
     return result_count;
 }
@@ -268,11 +268,11 @@ static float *copy_results(void) {
     return copy;
 }
 
-/// One case on the current instruction set; the number of faults.
-static int compare(size_t check, size_t number, const float *expected, double *worst) {
+/// One case on one instruction set; the number of faults.
+static int compare(size_t check, size_t number, const k_table *table, const float *expected, double *worst) {
     int faults = 0;
     k_threads_set(1);
-    size_t count = run(check, number, false);
+    size_t count = run(check, number, table);
     double error = error_of(results, expected, count);
     if (error > *worst) *worst = error;
     if (error > checks[check].tolerance) {
@@ -282,7 +282,7 @@ static int compare(size_t check, size_t number, const float *expected, double *w
     float *alone = copy_results();
     for (size_t threads = 2; threads <= 5; threads += 3) {
         k_threads_set(threads);
-        run(check, number, false);
+        run(check, number, table);
         if (memcmp(alone, results, count * sizeof(float)) != 0) {
             printf("FAULT %s, case %zu: other bits with %zu threads\n", checks[check].name, number, threads);
             faults++;
@@ -299,15 +299,16 @@ int main(int count, char **arguments) {
         printf("%-20s tolerance %.0e ", checks[check].name, checks[check].tolerance);
         double worst[4] = {0};
         for (size_t number = 0; number < cases; number++) {
-            run(check, number, true);
+            run(check, number, k_table_reference());
             float *expected = copy_results();
             for (int isa = K_ISA_GENERIC; isa <= K_ISA_NEON; isa++) {
-                if (k_isa_select((k_isa)isa)) faults += compare(check, number, expected, &worst[isa]);
+                const k_table *table = k_table_of((k_isa)isa);
+                if (table) faults += compare(check, number, table, expected, &worst[isa]);
             }
             free(expected);
         }
         for (int isa = K_ISA_GENERIC; isa <= K_ISA_NEON; isa++) {
-            if (k_isa_select((k_isa)isa)) printf(" %s %.1e", k_isa_name((k_isa)isa), worst[isa]);
+            if (k_table_of((k_isa)isa)) printf(" %s %.1e", k_isa_name((k_isa)isa), worst[isa]);
         }
         printf("\n");
     }

@@ -6,8 +6,7 @@
 static k_isa current_isa = K_ISA_GENERIC;
 static const k_table *current = &k_table_generic;
 
-/// The table of an instruction set, NULL where this processor or build lacks it.
-static const k_table *table_of(k_isa isa) {
+const k_table *k_table_of(k_isa isa) {
     switch (isa) {
     case K_ISA_GENERIC:
         return &k_table_generic;
@@ -17,7 +16,7 @@ static const k_table *table_of(k_isa isa) {
                    ? &k_table_avx2
                    : NULL;
     case K_ISA_AVX512:
-        return table_of(K_ISA_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        return k_table_of(K_ISA_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
                    ? &k_table_avx512
                    : NULL;
@@ -31,7 +30,7 @@ static const k_table *table_of(k_isa isa) {
 }
 
 bool k_isa_select(k_isa isa) {
-    const k_table *table = table_of(isa);
+    const k_table *table = k_table_of(isa);
     if (!table) return false;
     current = table;
     current_isa = isa;

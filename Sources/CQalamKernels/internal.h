@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The frame behind qalam_kernels.h: the list of kernels, the table of one instruction set, and the names within it.
+// The frame behind qalam_kernels.h: the list of kernels, the table of each instruction set, and the names within one.
 // Each `kernels_<isa>.c` defines K_SUFFIX and K_VF, then includes every body in Shared/ once under a target attribute.
 #ifndef QALAM_KERNELS_INTERNAL_H
 #define QALAM_KERNELS_INTERNAL_H
 
-#include "qalam_kernels.h"
+#include "qalam_kernels_reference.h"
 
 // MARK: The list of kernels
 
@@ -65,13 +65,6 @@
 #pragma clang assume_nonnull begin
 
 // MARK: Tables
-
-/// The kernels of one instruction set: a pointer for each, named as the public function.
-typedef struct {
-#define K_MEMBER(result, name, parameters, arguments) __typeof__(name) *name;
-    K_KERNELS(K_MEMBER)
-#undef K_MEMBER
-} k_table;
 
 extern const k_table k_table_generic;
 #if defined(__x86_64__)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The formulas as they stand in the papers, one element after the other. Tests hold the kernels to these.
-#include "qalam_kernels_reference.h"
+#include "internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static double gelu_slope(double x) {
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * x * x);
 }
 
-void k_reference_gemm(const k_gemm_args *args) {
+static void k_reference_gemm(const k_gemm_args *args) {
     k_gemm_args p = *args;
     for (size_t i = 0; i < p.m; i++) {
         for (size_t j = 0; j < p.n; j++) {
@@ -39,42 +39,42 @@ void k_reference_gemm(const k_gemm_args *args) {
 
 // MARK: Elementwise
 
-void k_reference_fill(float *x, float value, size_t n) {
+static void k_reference_fill(float *x, float value, size_t n) {
     for (size_t i = 0; i < n; i++) x[i] = value;
 }
 
-void k_reference_add(float *out, const float *a, const float *b, size_t n) {
+static void k_reference_add(float *out, const float *a, const float *b, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
 }
 
-void k_reference_multiply(float *out, const float *a, const float *b, size_t n) {
+static void k_reference_multiply(float *out, const float *a, const float *b, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = a[i] * b[i];
 }
 
-void k_reference_scale(float *x, float factor, size_t n) {
+static void k_reference_scale(float *x, float factor, size_t n) {
     for (size_t i = 0; i < n; i++) x[i] *= factor;
 }
 
-void k_reference_axpy(float *y, float factor, const float *x, size_t n) {
+static void k_reference_axpy(float *y, float factor, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) y[i] = (float)(y[i] + (double)factor * x[i]);
 }
 
-void k_reference_gelu(float *out, const float *x, size_t n) {
+static void k_reference_gelu(float *out, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = (float)gelu_of(x[i]);
 }
 
-void k_reference_gelu_backward(float *dx, const float *dy, const float *x, size_t n) {
+static void k_reference_gelu_backward(float *dx, const float *dy, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) dx[i] = (float)(dy[i] * gelu_slope(x[i]));
 }
 
-void k_reference_swiglu(float *out, const float *x, size_t rows, size_t d) {
+static void k_reference_swiglu(float *out, const float *x, size_t rows, size_t d) {
     for (size_t i = 0; i < rows * d; i++) {
         double gate = x[i / d * 2 * d + i % d], up = x[i / d * 2 * d + d + i % d];
         out[i] = (float)(gate / (1 + exp(-gate)) * up);
     }
 }
 
-void k_reference_swiglu_backward(float *dx, const float *dy, const float *x, size_t rows, size_t d) {
+static void k_reference_swiglu_backward(float *dx, const float *dy, const float *x, size_t rows, size_t d) {
     for (size_t i = 0; i < rows * d; i++) {
         size_t at = i / d * 2 * d + i % d;
         double gate = x[at], up = x[at + d], s = 1 / (1 + exp(-gate));
@@ -83,13 +83,13 @@ void k_reference_swiglu_backward(float *dx, const float *dy, const float *x, siz
     }
 }
 
-double k_reference_sum_of_squares(const float *x, size_t n) {
+static double k_reference_sum_of_squares(const float *x, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += (double)x[i] * x[i];
     return sum;
 }
 
-void k_reference_column_sums(float *out, const float *x, size_t rows, size_t d, bool accumulate) {
+static void k_reference_column_sums(float *out, const float *x, size_t rows, size_t d, bool accumulate) {
     for (size_t j = 0; j < d; j++) {
         double sum = accumulate ? out[j] : 0;
         for (size_t i = 0; i < rows; i++) sum += x[i * d + j];
@@ -129,25 +129,25 @@ static uint16_t nearest(float x, int exponent) {
     return sign | (up ? high : low);
 }
 
-void k_reference_bf16_to_f32(float *out, const uint16_t *x, size_t n) {
+static void k_reference_bf16_to_f32(float *out, const uint16_t *x, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = (float)value_of(x[i], 8);
 }
 
-void k_reference_f32_to_bf16(uint16_t *out, const float *x, size_t n) {
+static void k_reference_f32_to_bf16(uint16_t *out, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = nearest(x[i], 8);
 }
 
-void k_reference_f16_to_f32(float *out, const uint16_t *x, size_t n) {
+static void k_reference_f16_to_f32(float *out, const uint16_t *x, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = (float)value_of(x[i], 5);
 }
 
-void k_reference_f32_to_f16(uint16_t *out, const float *x, size_t n) {
+static void k_reference_f32_to_f16(uint16_t *out, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = nearest(x[i], 5);
 }
 
 // MARK: Normalisation
 
-void k_reference_rmsnorm(float *out, float *inverse, const float *x, const float *weight, float epsilon, size_t rows,
+static void k_reference_rmsnorm(float *out, float *inverse, const float *x, const float *weight, float epsilon, size_t rows,
                          size_t d) {
     for (size_t i = 0; i < rows; i++) {
         double squares = 0;
@@ -158,7 +158,7 @@ void k_reference_rmsnorm(float *out, float *inverse, const float *x, const float
     }
 }
 
-void k_reference_rmsnorm_backward(float *dx, float *dweight, const float *dy, const float *x, const float *weight,
+static void k_reference_rmsnorm_backward(float *dx, float *dweight, const float *dy, const float *x, const float *weight,
                                   const float *inverse, size_t rows, size_t d, bool accumulate) {
     for (size_t i = 0; i < rows; i++) {
         double dot = 0, scale = inverse[i];
@@ -175,7 +175,7 @@ void k_reference_rmsnorm_backward(float *dx, float *dweight, const float *dy, co
     }
 }
 
-void k_reference_layernorm(float *out, float *mean, float *inverse, const float *x, const float *weight,
+static void k_reference_layernorm(float *out, float *mean, float *inverse, const float *x, const float *weight,
                            const float *bias, float epsilon, size_t rows, size_t d) {
     for (size_t i = 0; i < rows; i++) {
         double sum = 0, squares = 0;
@@ -191,7 +191,7 @@ void k_reference_layernorm(float *out, float *mean, float *inverse, const float 
     }
 }
 
-void k_reference_layernorm_backward(float *dx, float *dweight, float *dbias, const float *dy, const float *x,
+static void k_reference_layernorm_backward(float *dx, float *dweight, float *dbias, const float *dy, const float *x,
                                     const float *weight, const float *mean, const float *inverse, size_t rows,
                                     size_t d, bool accumulate) {
     for (size_t i = 0; i < rows; i++) {
@@ -220,7 +220,7 @@ void k_reference_layernorm_backward(float *dx, float *dweight, float *dbias, con
 
 // MARK: Rotary embedding
 
-void k_reference_rope(float *x, const int32_t *positions, const float *inverse_frequency, size_t tokens, size_t heads,
+static void k_reference_rope(float *x, const int32_t *positions, const float *inverse_frequency, size_t tokens, size_t heads,
                       size_t head_dim, size_t row_stride, float direction) {
     size_t half = head_dim / 2;
     for (size_t t = 0; t < tokens; t++) {
@@ -247,7 +247,7 @@ static double dot(const float *a, const float *b, size_t n) {
     return sum;
 }
 
-void k_reference_attention(const k_attention_args *args) {
+static void k_reference_attention(const k_attention_args *args) {
     k_attention_args p = *args;
     double *scores = malloc(p.keys * sizeof(double) + 1);
     for (size_t row = 0; scores && row < p.batch * p.heads * p.queries; row++) {
@@ -297,7 +297,7 @@ static void backward_of_head(const k_attention_backward_args *args, size_t b, si
     }
 }
 
-void k_reference_attention_backward(const k_attention_backward_args *args) {
+static void k_reference_attention_backward(const k_attention_backward_args *args) {
     k_attention_args p = args->forward;
     size_t D = p.head_dim, count = p.keys * D;
     double *sums = malloc(2 * count * sizeof(double) + 1);
@@ -316,7 +316,7 @@ void k_reference_attention_backward(const k_attention_backward_args *args) {
 
 // MARK: Loss, embedding, optimizer
 
-void k_reference_cross_entropy(float *losses, float *logits, const int32_t *targets, size_t rows, size_t vocab,
+static void k_reference_cross_entropy(float *losses, float *logits, const int32_t *targets, size_t rows, size_t vocab,
                                float gradient_scale) {
     for (size_t row = 0; row < rows; row++) {
         float *x = logits + row * vocab;
@@ -332,15 +332,15 @@ void k_reference_cross_entropy(float *losses, float *logits, const int32_t *targ
     }
 }
 
-void k_reference_embedding(float *out, const float *table, const int32_t *ids, size_t rows, size_t d) {
+static void k_reference_embedding(float *out, const float *table, const int32_t *ids, size_t rows, size_t d) {
     for (size_t i = 0; i < rows * d; i++) out[i] = table[(size_t)ids[i / d] * d + i % d];
 }
 
-void k_reference_embedding_backward(float *dtable, const float *dout, const int32_t *ids, size_t rows, size_t d) {
+static void k_reference_embedding_backward(float *dtable, const float *dout, const int32_t *ids, size_t rows, size_t d) {
     for (size_t i = 0; i < rows * d; i++) dtable[(size_t)ids[i / d] * d + i % d] += dout[i];
 }
 
-void k_reference_adamw(float *parameters, const float *gradients, float *m, float *v, size_t n,
+static void k_reference_adamw(float *parameters, const float *gradients, float *m, float *v, size_t n,
                        const k_adamw_args *args) {
     k_adamw_args p = *args;
     for (size_t i = 0; i < n; i++) {
@@ -352,4 +352,39 @@ void k_reference_adamw(float *parameters, const float *gradients, float *m, floa
         v[i] = (float)square;
         parameters[i] = (float)(kept - p.learning_rate * (mean / p.bias1) / (sqrt(square / p.bias2) + p.epsilon));
     }
+}
+
+// MARK: The table
+
+const k_table *k_table_reference(void) {
+    static const k_table table = {
+        .k_gemm = k_reference_gemm,
+        .k_fill = k_reference_fill,
+        .k_add = k_reference_add,
+        .k_multiply = k_reference_multiply,
+        .k_scale = k_reference_scale,
+        .k_axpy = k_reference_axpy,
+        .k_gelu = k_reference_gelu,
+        .k_gelu_backward = k_reference_gelu_backward,
+        .k_swiglu = k_reference_swiglu,
+        .k_swiglu_backward = k_reference_swiglu_backward,
+        .k_sum_of_squares = k_reference_sum_of_squares,
+        .k_column_sums = k_reference_column_sums,
+        .k_bf16_to_f32 = k_reference_bf16_to_f32,
+        .k_f32_to_bf16 = k_reference_f32_to_bf16,
+        .k_f16_to_f32 = k_reference_f16_to_f32,
+        .k_f32_to_f16 = k_reference_f32_to_f16,
+        .k_rmsnorm = k_reference_rmsnorm,
+        .k_rmsnorm_backward = k_reference_rmsnorm_backward,
+        .k_layernorm = k_reference_layernorm,
+        .k_layernorm_backward = k_reference_layernorm_backward,
+        .k_rope = k_reference_rope,
+        .k_attention = k_reference_attention,
+        .k_attention_backward = k_reference_attention_backward,
+        .k_cross_entropy = k_reference_cross_entropy,
+        .k_embedding = k_reference_embedding,
+        .k_embedding_backward = k_reference_embedding_backward,
+        .k_adamw = k_reference_adamw,
+    };
+    return &table;
 }
