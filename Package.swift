@@ -80,11 +80,15 @@ let package = Package(
         .testTarget(name: "QalamTokenizersTests", dependencies: ["QalamTokenizers"], swiftSettings: strict),
         .testTarget(name: "QalamFormatsTests", dependencies: ["QalamFormats", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "QalamModelsTests", dependencies: ["QalamModels", "TestSupport"], swiftSettings: strict),
+            name: "QalamModelsTests", dependencies: ["QalamFormats", "QalamModels", "QalamTensors", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "QalamEngineTests", dependencies: ["QalamEngine", "TestSupport"], swiftSettings: strict),
+            name: "QalamEngineTests",
+            dependencies: ["QalamEngine", "QalamModels", "QalamTensors", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "QalamTrainingTests", dependencies: ["QalamTraining", "TestSupport"], swiftSettings: strict),
+            name: "QalamTrainingTests",
+            dependencies: [
+                "QalamFormats", "QalamModels", "QalamTensors", "QalamTokenizers", "QalamTraining", "TestSupport",
+            ], swiftSettings: strict),
         .testTarget(
             name: "QalamServerTests",
             dependencies: [

@@ -47,16 +47,17 @@ struct TextStream: Sendable {
 }
 
 /// Watches text for stop strings, holding back what may be the start of one.
-struct StopStrings: Sendable {
+package struct StopStrings: Sendable {
     private let stops: [[UInt8]]
     private var held: [UInt8] = []
     /// Whether a stop string has appeared.
-    private(set) var hit = false
+    package private(set) var hit = false
 
-    init(_ stops: [String]) { self.stops = stops.filter { !$0.isEmpty }.map { Array($0.utf8) } }
+    /// Watches for any of these.
+    package init(_ stops: [String]) { self.stops = stops.filter { !$0.isEmpty }.map { Array($0.utf8) } }
 
     /// Takes more text and returns what is certain to precede any stop string.
-    mutating func pass(_ text: String) -> String {
+    package mutating func pass(_ text: String) -> String {
         guard !stops.isEmpty, !hit else { return hit ? "" : text }
         held += Array(text.utf8)
         if let start = stops.compactMap({ firstIndex(of: $0) }).min() {
@@ -73,7 +74,7 @@ struct StopStrings: Sendable {
     }
 
     /// What was held back, at the end.
-    mutating func rest() -> String {
+    package mutating func rest() -> String {
         defer { held = [] }
         return String(decoding: held, as: UTF8.self)
     }

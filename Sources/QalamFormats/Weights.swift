@@ -56,6 +56,17 @@ public struct Parameter {
     /// Its pieces, in the order of their offsets.
     public let parts: [Part]
 
+    /// Other numbers, such as its gradient, in the layout of `parameter`.
+    package init(copy parameter: Parameter, numbers: Tensor) {
+        self.init(tensor: numbers, role: parameter.role, parts: parameter.parts)
+    }
+
+    init(tensor: Tensor, role: Role, parts: [Part]) {
+        self.tensor = tensor
+        self.role = role
+        self.parts = parts
+    }
+
     /// Replaces its numbers by those of a source, part by part; `initial` is for sources that draw.
     package func load(from source: any WeightSource, initial: Initial = .zeros) throws {
         for part in parts {

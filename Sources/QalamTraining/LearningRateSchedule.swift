@@ -24,6 +24,13 @@ public struct LearningRateSchedule: Sendable, Equatable {
     /// Where cosine and wsd end.
     public var floor = 0.0
 
+    /// A schedule over `steps` steps, the first `warmup` of which rise.
+    public init(shape: Shape, warmup: Int, steps: Int) {
+        self.shape = shape
+        self.warmup = warmup
+        self.steps = steps
+    }
+
     /// The factor at `step`, from 0.
     public func factor(at step: Int) -> Double {
         if step < warmup { return Double(step + 1) / Double(warmup) }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
-internal import QalamFormats
+package import QalamFormats
 internal import QalamTensors
 
 /// How parameters follow their gradients.
@@ -11,18 +11,26 @@ public enum OptimizerKind: String, Sendable, Codable, CaseIterable {
     case muon
 }
 
-/// The optimizer's state and its update: one straight pass over the parameters.
-struct Optimizer {
+/// An optimizer's state and its update: one straight pass over the parameters.
+package struct Optimizer {
     /// What one step needs to know.
-    struct Step {
+    package struct Step {
         /// From 1.
-        var number: Int
-        var learningRate: Float
-        var weightDecay: Float
-        var beta1: Float
-        var beta2: Float
+        package var number: Int
+        package var learningRate: Float
+        package var weightDecay: Float
+        package var beta1: Float = 0.9
+        package var beta2: Float = 0.95
         /// Gradients with a larger norm over all parameters are scaled down to it; 0 never.
-        var clip: Float
+        package var clip: Float
+
+        /// The step `number` at this rate.
+        package init(number: Int, learningRate: Float, weightDecay: Float, clip: Float) {
+            self.number = number
+            self.learningRate = learningRate
+            self.weightDecay = weightDecay
+            self.clip = clip
+        }
     }
 
     /// One or two tensors per parameter, in the order of the parameters.
@@ -36,7 +44,8 @@ struct Optimizer {
     private let kind: OptimizerKind
     private var moments: [Moments]
 
-    init(_ kind: OptimizerKind, _ parameters: [Parameter]) {
+    /// Fresh state for these parameters.
+    package init(_ kind: OptimizerKind, _ parameters: [Parameter]) {
         self.kind = kind
         self.parameters = parameters
         moments = parameters.map { parameter in
@@ -48,7 +57,7 @@ struct Optimizer {
     }
 
     /// Updates every parameter that has a gradient and clears the gradients; returns their norm before clipping.
-    mutating func update(_ step: Step) -> Double {
+    package mutating func update(_ step: Step) -> Double {
         let norm = parameters.reduce(0) { $0 + ($1.tensor.gradient?.sumOfSquares ?? 0) }.squareRoot()
         let scale = step.clip > 0 && norm > Double(step.clip) ? step.clip / Float(norm) : 1
         for (parameter, moments) in zip(parameters, moments) {

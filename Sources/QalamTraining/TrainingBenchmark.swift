@@ -64,8 +64,7 @@ public struct TrainingBenchmark {
             loss.backward()
             losses.append(loss.mean)
             _ = optimizer.update(
-                Optimizer.Step(
-                    number: losses.count, learningRate: 3e-4, weightDecay: 0.1, beta1: 0.9, beta2: 0.95, clip: 0))
+                Optimizer.Step(number: losses.count, learningRate: 3e-4, weightDecay: 0.1, clip: 0))
         }
         step()
         step()

@@ -49,6 +49,9 @@ public struct TrainingRun {
         try resume()
     }
 
+    /// The model's switches.
+    public var decoderConfig: DecoderConfig { decoder.config }
+
     /// Trains to the end, or until `shouldStop` says so after some step; a checkpoint is written in either case.
     public mutating func run(shouldStop: () -> Bool = { false }, report: (TrainingEvent) -> Void) throws {
         try writeRecord()
@@ -98,10 +101,11 @@ public struct TrainingRun {
 
         // 3) the update
         step += 1
-        let norm = optimizer.update(
-            Optimizer.Step(
-                number: step, learningRate: Float(rate), weightDecay: Float(settings.weightDecay),
-                beta1: Float(settings.beta1), beta2: Float(settings.beta2), clip: Float(settings.clip)))
+        var update = Optimizer.Step(
+            number: step, learningRate: Float(rate), weightDecay: Float(settings.weightDecay), clip: Float(settings.clip))
+        update.beta1 = Float(settings.beta1)
+        update.beta2 = Float(settings.beta2)
+        let norm = optimizer.update(update)
 
         let loss = total / Double(max(targets, 1))
         guard loss.isFinite, norm.isFinite else { throw TrainingError.diverged(step: step) }
