@@ -3,7 +3,9 @@ import CQalamKernels
 import Foundation
 import Testing
 
-/// Some calls to kernels on random shapes. Errors are relative to 1 + the size of the value.
+/// Some calls to kernels on random shapes.
+///
+/// Errors are relative to 1 + the size of the value.
 struct KernelCase: Sendable, CustomTestStringConvertible {
     let name: String
     let tolerance: Double
