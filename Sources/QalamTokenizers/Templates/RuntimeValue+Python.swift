@@ -120,8 +120,8 @@ private func hexadecimal(_ value: UInt32, _ digits: Int) -> [UInt8] {
 
 /// Python's `json.dumps`, as the filter `tojson` of chat templates calls it: no escaping for HTML.
 struct TemplateJSON {
-    /// Columns of one level, nil for everything on one line.
-    var indent: Int?
+    /// What each level moves in by, nil for everything on one line.
+    var indent: [UInt8]?
     var sortKeys = false
     var asciiOnly = false
     var itemSeparator: [UInt8]
@@ -190,7 +190,7 @@ struct TemplateJSON {
     private func newLine(_ level: Int, into text: inout [UInt8]) {
         guard let indent else { return }
         text.append(0x0A)
-        text += repeatElement(0x20, count: indent * level)
+        text += repeatElement(indent, count: level).joined()
     }
 
     private func writeString(_ bytes: [UInt8], into text: inout [UInt8]) {

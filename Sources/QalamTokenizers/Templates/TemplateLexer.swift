@@ -256,6 +256,9 @@ struct TemplateLexer {
         }
         let text = String(decoding: source[start..<position].filter { $0 != UInt8(ascii: "_") }, as: UTF8.self)
         if isFloat, let value = Double(text) { return .float(value) }
+        if source[start] == UInt8(ascii: "0"), text.contains(where: { $0 != "0" }) {
+            throw .syntax(line: line, why: "the number \(text) begins with 0")
+        }
         guard let value = Int(text) else { throw .syntax(line: line, why: "the number \(text) is too large") }
         return .integer(value)
     }

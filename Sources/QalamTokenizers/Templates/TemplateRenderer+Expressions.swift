@@ -138,6 +138,7 @@ extension TemplateRenderer {
         case .list(let list):
             if Self.listMethods.contains(name) { return .method(of: .list(list), name) }
         case .dictionary(let dictionary):
+            if Self.changingMethods.contains(name) { break }
             if Self.dictionaryMethods.contains(name) { return .method(of: .dictionary(dictionary), name) }
             if let value = dictionary[.text(name)] { return value }
         default: break

@@ -67,20 +67,30 @@ extension TemplateRenderer {
         var format = TemplateJSON(itemSeparator: Array(", ".utf8), keySeparator: Array(": ".utf8))
         format.asciiOnly = values[0]?.isTrue ?? false
         format.sortKeys = values[3]?.isTrue ?? false
-        if let indent = values[1]?.integer {
-            guard (0...64).contains(indent) else { throw fail("tojson takes an indent of 0 to 64") }
-            format.indent = indent
-            format.itemSeparator = Array(",".utf8)
+        switch values[1] {
+        case nil, .some(.none): break
+        case .string(let margin)?: format.indent = margin
+        case let indent?:
+            guard let width = indent.integer, (0...64).contains(width) else {
+                throw fail("tojson takes an indent of 0 to 64, or a string")
+            }
+            format.indent = Array(repeating: 0x20, count: width)
         }
-        if case .list(let separators)? = values[2] {
+        if format.indent != nil { format.itemSeparator = Array(",".utf8) }
+        switch values[2] {
+        case nil, .some(.none): break
+        case .list(let separators)?:
             guard separators.items.count == 2, case .string(let item) = separators.items[0],
                 case .string(let key) = separators.items[1]
             else { throw fail("tojson takes two strings as separators") }
             (format.itemSeparator, format.keySeparator) = (item, key)
+        case let other?: throw fail("tojson takes two strings as separators, not a value of kind \(other.kindName)")
         }
-        let columns = (format.indent ?? 0) * RuntimeValue.depthLimit
-        let perItem = columns / 8 + 1 + format.itemSeparator.count + format.keySeparator.count
-        try charge(value.weight.multipliedReportingOverflow(by: perItem).overflow ? .max : value.weight)
+        // An item may be moved in by every level; its weight is 8 at least.
+        let columns = (format.indent?.count ?? 0) * value.depth
+        let perItem = (columns + format.itemSeparator.count + format.keySeparator.count) / 8 + 1
+        let (total, overflow) = value.weight.multipliedReportingOverflow(by: perItem)
+        try charge(overflow ? .max : total)
         guard let text = format.text(of: value) else {
             throw fail("tojson can't write a value of kind \(value.kindName)")
         }
@@ -117,6 +127,7 @@ extension TemplateRenderer {
     private func numberFilter(
         _ name: String, _ value: RuntimeValue, _ arguments: CallArguments
     ) throws(TemplateError) -> RuntimeValue {
+        if case .undefined(let why) = value { throw fail(why) }
         switch name {
         case "int":
             let fallback = try bind(arguments, to: ["default"], of: "the filter int")[0] ?? .int(0)
@@ -143,6 +154,7 @@ extension TemplateRenderer {
             else {
                 throw fail("round works on numbers, with a precision of 0 to 15 and \"common\", \"ceil\" or \"floor\"")
             }
+            if let integer = value.integer, method == "common" { return .int(integer) }
             let scale = pow(10, Double(precision))
             return .double((number * scale).rounded(rule) / scale)
         }

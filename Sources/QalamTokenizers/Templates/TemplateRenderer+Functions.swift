@@ -13,14 +13,12 @@ extension TemplateRenderer {
         "title", "capitalize", "find", "rfind", "count", "join", "isdigit", "isalpha", "isalnum", "isspace", "isupper",
         "islower", "removeprefix", "removesuffix", "zfill",
     ]
-    /// Methods of lists; those that would change one are refused when called.
-    static let listMethods: Set = [
-        "index", "count", "append", "extend", "insert", "pop", "remove", "reverse", "sort", "clear",
-    ]
-    /// Methods of objects; those that would change one are refused when called.
-    static let dictionaryMethods: Set = [
-        "items", "keys", "values", "get", "copy", "pop", "popitem", "update", "setdefault", "clear",
-    ]
+    /// Methods of lists.
+    static let listMethods: Set = ["index", "count"]
+    /// Methods of objects.
+    static let dictionaryMethods: Set = ["items", "keys", "values", "get", "copy"]
+    /// Python's methods that change objects: they hide keys of these names, and can't be used.
+    static let changingMethods: Set = ["clear", "pop", "popitem", "setdefault", "update"]
 
     /// Calls `function`.
     func call(_ function: RuntimeValue, _ arguments: CallArguments) throws(TemplateError) -> RuntimeValue {
@@ -120,7 +118,7 @@ extension TemplateRenderer {
             }
             let signs = text.first == 0x2B || text.first == 0x2D ? 1 : 0
             let padding = max(0, min(width, Self.byteLimit) - PythonText.count(text))
-            try charge(padding)
+            try charge(2 * padding)
             return try string(Array(text[..<signs]) + Array(repeating: 0x30, count: padding) + text[signs...])
         default:
             _ = try bind(arguments, to: [], of: name)
@@ -216,7 +214,12 @@ extension TemplateRenderer {
     private func search(_ name: String, _ text: [UInt8], _ arguments: CallArguments) throws(TemplateError)
         -> RuntimeValue
     {
-        if name == "replace" { return try replace(text, arguments) }
+        if name == "replace" {
+            for value in arguments.positional.prefix(2) where value.kindName != "string" {
+                throw fail("replace takes strings, not a value of kind \(value.kindName)")
+            }
+            return try replace(text, arguments)
+        }
         guard case .string(let part)? = try bind(arguments, to: ["sub"], of: name)[0] else {
             throw fail("\(name) needs a string")
         }
@@ -276,9 +279,6 @@ extension TemplateRenderer {
     private func callMethod(
         _ name: String, of list: RuntimeList, _ arguments: CallArguments
     ) throws(TemplateError) -> RuntimeValue {
-        guard ["index", "count"].contains(name) else {
-            throw fail("lists can't be changed here, so not with '\(name)'")
-        }
         try charge(list.weight)
         guard let wanted = try bind(arguments, to: ["value"], of: name)[0] else { throw fail("\(name) needs a value") }
         if name == "count" { return .int(list.items.count { RuntimeValue.equal($0, wanted) }) }
@@ -296,8 +296,7 @@ extension TemplateRenderer {
             let values = try bind(arguments, to: ["key", "default"], of: name)
             guard let key = values[0] else { throw fail("get needs a key") }
             return dictionary[key] ?? values[1] ?? .none
-        case "items", "keys", "values", "copy": _ = try bind(arguments, to: [], of: name)
-        default: throw fail("objects can't be changed here, so not with '\(name)'")
+        default: _ = try bind(arguments, to: [], of: name)
         }
         switch name {
         case "items": return try pairs(dictionary)

@@ -56,7 +56,7 @@ extension TemplateRenderer {
         case "undefined", "none", "boolean", "integer", "float", "string": return kind == name
         case "number": return value.number != nil
         case "mapping": return kind == "object"
-        case "callable": return kind == "function"
+        case "callable": return kind == "function" || kind == "undefined"
         // What Python can ask for its length and items: strings, lists, objects, and Jinja's undefined.
         case "iterable", "sequence": return ["string", "list", "tuple", "object", "undefined"].contains(kind)
         default: return nil
