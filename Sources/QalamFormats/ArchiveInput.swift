@@ -3,7 +3,8 @@
 import CArchive
 import Foundation
 
-/// One file of a corpus as a stream of entries (itself, or the members of a tar) and their bytes, decompressed on the way.
+/// One file of a corpus as a stream of entries (itself, or the members of a tar) and their bytes, decompressed on the
+/// way.
 ///
 /// libarchive does the work with fixed buffers, whatever the size of the file.
 final class ArchiveInput {

@@ -14,7 +14,8 @@ package import Foundation
 //   3b. name (new), name.previous (old)
 // name.previous exists only in 3a and 3b, so a missing `name` beside it is enough to know what to do.
 
-/// Replaces the folder at `url` by one that `body` fills; a crash at any moment leaves the old one or the new one whole.
+/// Replaces the folder at `url` by one that `body` fills; a crash at any moment leaves the old one or the new one
+/// whole.
 ///
 /// `body` gets the path of an empty folder, `name.partial`. If it throws, that folder is removed and the old one stays.
 package func replaceFolderAtomically(at url: URL, _ body: (URL) throws -> Void) throws {

@@ -96,7 +96,8 @@ package func writeAtomically(_ bytes: [UInt8], to url: URL) throws {
     try writeAtomically(to: url, size: bytes.count) { try $0.write(bytes) }
 }
 
-/// The error for a failed system call on `path`, from `errno`; a full disk says how much more is needed and what is left.
+/// The error for a failed system call on `path`, from `errno`; a full disk says how much more is needed and what is
+/// left.
 func writeError(_ path: String, needed: Int) -> FormatError {
     let code = errno
     guard code == ENOSPC || code == EDQUOT else { return .unwritable(path: path, why: String(cString: strerror(code))) }

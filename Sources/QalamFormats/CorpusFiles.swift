@@ -34,7 +34,8 @@ struct CorpusFiles {
 
     /// Paths in the order given, each folder replaced by the files in and under it, sorted by name.
     ///
-    /// In folders, files of other kinds are listed as skipped; hidden files, and folders reached by links, are passed over.
+    /// In folders, files of other kinds are listed as skipped; hidden files, and folders reached by links, are passed
+    /// over.
     init(_ paths: [URL]) throws(FormatError) {
         for path in paths {
             var isFolder: ObjCBool = false

@@ -34,8 +34,8 @@ public enum ElementType: String, Sendable, CaseIterable {
     package static let integers: [ElementType] = [.bool, .uint8, .int8, .uint16, .int16, .uint32, .int32, .int64]
 }
 
-// Conversions are loops over bit patterns without branches, so that the compiler turns them into SIMD for any processor;
-// numbers in a file need not be aligned. All of Swift's platforms are little-endian, as the format is.
+// Conversions are loops over bit patterns without branches, so that the compiler turns them into SIMD for any
+// processor; numbers in a file need not be aligned. All of Swift's platforms are little-endian, as the format is.
 
 /// Reads `source`, numbers of `type`, as `Float` into `target`.
 func decodeFloats(

@@ -45,7 +45,7 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
         case .missing(let name, let path):
             "\(path.map { "\($0): " } ?? "")there is no tensor \(name); check that these weights belong to this model."
         case .shape(let name, let expected, let got):
-            "\(name): the model needs shape \(expected) and the weights have \(got); check that config and weights match."
+            "\(name): the model needs shape \(expected) and the weights have \(got); check that they match."
         case .elementType(let name, let supported, let got):
             "\(name): numbers of type \(got) can't be used here; convert them to \(supported.joined(separator: ", "))."
         case .unsupported(let path, let why):

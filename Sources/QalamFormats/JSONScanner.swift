@@ -10,9 +10,10 @@ package struct JSONFault: Error, Equatable {
 
 /// A strict pull scanner over JSON (RFC 8259), in bytes.
 ///
-/// Foundation's decoders keep one of two equal keys in silence, can't say where a fault is, and build every value of a line
-/// of which one field is wanted; headers of weights and corpora of documents need better. Bytes of strings that are not
-/// UTF-8 pass unchanged here; who wants a `String` checks. `NaN` and `Infinity`, which Python writes, are numbers.
+/// Foundation's decoders keep one of two equal keys in silence, can't say where a fault is, and build every value of a
+/// line of which one field is wanted; headers of weights and corpora of documents need better. Bytes of strings that
+/// are not UTF-8 pass unchanged here; who wants a `String` checks. `NaN` and `Infinity`, which Python writes, are
+/// numbers.
 package struct JSONScanner {
     /// Objects and arrays may nest this deep.
     static let depthLimit = 200

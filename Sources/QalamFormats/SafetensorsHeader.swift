@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A safetensors file: 8 bytes, the header's length N; N bytes of JSON, padded with spaces; then the numbers. The JSON maps
-// each name to {"dtype", "shape", "data_offsets": [begin, end]}, offsets counted from the end of the header, and
+// A safetensors file: 8 bytes, the header's length N; N bytes of JSON, padded with spaces; then the numbers. The JSON
+// maps each name to {"dtype", "shape", "data_offsets": [begin, end]}, offsets counted from the end of the header, and
 // "__metadata__" to an object of strings. Tensors fill the rest of the file without gaps or overlaps.
 
 /// The header of one safetensors file, checked against the file's length.

@@ -59,8 +59,8 @@ extension FileWriter {
 extension Safetensors {
     /// Writes a file of `tensors`, through `writeAtomically`.
     ///
-    /// The largest element types come first, equal ones by name, so that every tensor is aligned and equal content gives
-    /// equal bytes. Names must differ; each tensor must supply exactly the bytes of its shape.
+    /// The largest element types come first, equal ones by name, so that every tensor is aligned and equal content
+    /// gives equal bytes. Names must differ; each tensor must supply exactly the bytes of its shape.
     package static func write(
         _ tensors: [TensorToWrite], metadata: [String: String] = [:], to url: URL
     ) throws {

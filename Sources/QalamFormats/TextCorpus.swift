@@ -4,8 +4,8 @@ package import Foundation
 
 /// Documents from files of text, streamed in bounded memory.
 ///
-/// Read are `.txt`, `.jsonl`, `.tar` and each of them with `.gz`, `.xz` or `.zst` behind it, and folders of these. Bytes
-/// pass unchanged, NUL and invalid UTF-8 included. Empty documents are left out.
+/// Read are `.txt`, `.jsonl`, `.tar` and each of them with `.gz`, `.xz` or `.zst` behind it, and folders of these.
+/// Bytes pass unchanged, NUL and invalid UTF-8 included. Empty documents are left out.
 package struct TextCorpus: Sendable {
     /// Where one document of a text file ends and the next begins.
     package enum Boundary: Sendable, Equatable {

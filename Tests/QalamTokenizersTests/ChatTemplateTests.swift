@@ -149,7 +149,8 @@ struct ChatTemplateTests {
         ),
         (
             "sharing, as JSON",
-            "{% set n = namespace(x=1) %}{% for i in range(60) %}{% set n.x = {1: n.x, 2: n.x} %}{% endfor %}{{ n.x|tojson }}"
+            "{% set n = namespace(x=1) %}{% for i in range(60) %}{% set n.x = {1: n.x, 2: n.x} %}{% endfor %}"
+                + "{{ n.x|tojson }}"
         ),
         (
             "nesting",
@@ -215,7 +216,8 @@ struct ChatTemplateTests {
         let nested = "{{ " + String(repeating: "[", count: 40) + String(repeating: "]", count: 40) + "|length }}"
         #expect(onSmallStack { fault(nested) } == "rendered: 1")
         let macro =
-            "{% macro m(k) %}{% if k > 0 %}{% for x in [1] %}{{ m(k - 1) }}{% endfor %}{% endif %}.{% endmacro %}{{ m(25) }}"
+            "{% macro m(k) %}{% if k > 0 %}{% for x in [1] %}{{ m(k - 1) }}{% endfor %}{% endif %}.{% endmacro %}"
+            + "{{ m(25) }}"
         #expect(onSmallStack { fault(macro) } == "rendered: " + String(repeating: ".", count: 26))
     }
 

@@ -4,10 +4,10 @@ import Foundation
 
 /// A chat template: the program in Jinja's language with which a model's makers lay out conversations.
 ///
-/// What is understood is what such templates use, with the settings they are written for (`trim_blocks`, `lstrip_blocks`,
-/// `tojson` without escapes for HTML, `break` and `continue`, `raise_exception`, `strftime_now`, `generation` blocks).
-/// Rendering reads and writes nothing but its values, and has limits on steps, memory and nesting: a template from
-/// anywhere can be tried safely.
+/// What is understood is what such templates use, with the settings they are written for (`trim_blocks`,
+/// `lstrip_blocks`, `tojson` without escapes for HTML, `break` and `continue`, `raise_exception`, `strftime_now`,
+/// `generation` blocks). Rendering reads and writes nothing but its values, and has limits on steps, memory and
+/// nesting: a template from anywhere can be tried safely.
 public struct ChatTemplate: Sendable {
     private let statements: [Statement]
 

@@ -2,7 +2,8 @@
 
 /// Python's string operations on UTF-8: templates are written for Python, where strings are sequences of scalars.
 ///
-/// Swift's own operations work on characters and treat canonically equal ones as the same, which would render other bytes.
+/// Swift's own operations work on characters and treat canonically equal ones as the same, which would render other
+/// bytes.
 enum PythonText {
     typealias Bytes = [UInt8]
 
@@ -14,17 +15,15 @@ enum PythonText {
         }
     }
 
-    /// The scalar that starts at `index`, and how many bytes it takes; `text` is valid UTF-8.
-    static func scalar(_ text: some RandomAccessCollection<UInt8>, at index: Int) -> (value: UInt32, length: Int)
-    where Bytes.Index == Int {
-        let bytes = text.dropFirst(index).prefix(4).map(UInt32.init)
-        guard let first = bytes.first else { return (0, 1) }
-        switch (first, bytes.count) {
-        case (0xF0..., 4):
-            return ((first & 0x07) << 18 | (bytes[1] & 0x3F) << 12 | (bytes[2] & 0x3F) << 6 | bytes[3] & 0x3F, 4)
-        case (0xE0..., 3...): return ((first & 0x0F) << 12 | (bytes[1] & 0x3F) << 6 | bytes[2] & 0x3F, 3)
-        case (0xC0..., 2...): return ((first & 0x1F) << 6 | bytes[1] & 0x3F, 2)
-        default: return (first, 1)
+    /// The first scalar, and how many bytes it takes; `text` is valid UTF-8.
+    static func scalar(_ text: ArraySlice<UInt8>) -> (value: UInt32, length: Int) {
+        guard let first = text.first else { return (0, 1) }
+        func next(_ offset: Int) -> UInt32 { UInt32(text[text.startIndex + offset] & 0x3F) }
+        switch (first, text.count) {
+        case (0xF0..., 4...): return (UInt32(first & 0x07) << 18 | next(1) << 12 | next(2) << 6 | next(3), 4)
+        case (0xE0..., 3...): return (UInt32(first & 0x0F) << 12 | next(1) << 6 | next(2), 3)
+        case (0xC0..., 2...): return (UInt32(first & 0x1F) << 6 | next(1), 2)
+        default: return (UInt32(first), 1)
         }
     }
 
@@ -44,7 +43,7 @@ enum PythonText {
     static func trimmedStart(_ text: ArraySlice<UInt8>, _ set: Set<UInt32>? = nil) -> ArraySlice<UInt8> {
         var text = text
         while !text.isEmpty {
-            let (value, length) = scalar(text, at: 0)
+            let (value, length) = scalar(text)
             guard set?.contains(value) ?? isSpace(value) else { break }
             text = text.dropFirst(length)
         }
@@ -55,7 +54,7 @@ enum PythonText {
     static func trimmedEnd(_ text: ArraySlice<UInt8>, _ set: Set<UInt32>? = nil) -> ArraySlice<UInt8> {
         var text = text
         while let start = text.lastIndex(where: { $0 & 0xC0 != 0x80 }) {
-            let (value, _) = scalar(text[start...], at: 0)
+            let (value, _) = scalar(text[start...])
             guard set?.contains(value) ?? isSpace(value) else { break }
             text = text[..<start]
         }
@@ -112,8 +111,9 @@ enum PythonText {
 
     /// `text` cut at `separator`, at most `limit` times, from the front or from the back.
     static func split(_ text: Bytes, at separator: Bytes, limit: Int, fromBack: Bool = false) -> [Bytes] {
-        var hits = matches(separator, in: text, limit: fromBack ? .max : limit)
-        if fromBack { hits = backMatches(separator, in: text, limit: limit) }
+        let hits =
+            fromBack
+            ? backMatches(separator, in: text, limit: limit) : matches(separator, in: text, limit: limit)
         var parts: [Bytes] = []
         var index = 0
         for hit in hits {
@@ -146,7 +146,7 @@ enum PythonText {
             if parts.count == limit { return parts + [Array(rest)] }
             var end = rest.startIndex
             while end < rest.endIndex {
-                let (value, length) = scalar(rest[end...], at: 0)
+                let (value, length) = scalar(rest[end...])
                 if isSpace(value) { break }
                 end += length
             }
@@ -161,7 +161,7 @@ enum PythonText {
         var parts: [Bytes] = []
         var (start, index) = (0, 0)
         while index < text.count {
-            let (value, length) = scalar(text[index...], at: 0)
+            let (value, length) = scalar(text[index...])
             let lineEnd = index
             index += length
             switch value {
@@ -187,7 +187,7 @@ enum PythonText {
     /// The first scalar in upper case, the rest in lower case.
     static func capitalized(_ text: Bytes) -> Bytes {
         guard !text.isEmpty else { return text }
-        let length = scalar(text, at: 0).length
+        let length = scalar(text[...]).length
         return titleCase(Array(text[..<length])) + lower(Array(text[length...]))
     }
 

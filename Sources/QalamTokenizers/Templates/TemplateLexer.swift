@@ -18,10 +18,11 @@ struct TemplateToken: Sendable {
     let line: Int
 }
 
-/// Cuts a template into tokens as Jinja does with `trim_blocks` and `lstrip_blocks`, the settings chat templates are made for.
+/// Cuts a template into tokens as Jinja does with `trim_blocks` and `lstrip_blocks`, the settings chat templates are
+/// made for.
 ///
-/// The first newline after a block or comment is dropped, and so is white space before one at the start of a line; `-` at
-/// either side of a tag strips all white space there, `+` keeps it.
+/// The first newline after a block or comment is dropped, and so is white space before one at the start of a line; `-`
+/// at either side of a tag strips all white space there, `+` keeps it.
 struct TemplateLexer {
     private let source: [UInt8]
     private var position = 0

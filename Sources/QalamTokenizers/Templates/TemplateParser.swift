@@ -2,8 +2,8 @@
 
 /// Builds the statements of a template from its tokens; expressions are in `TemplateParser+Expressions.swift`.
 ///
-/// The grammar is Jinja's (jinja.palletsprojects.com, Template Designer Documentation), without the parts that read other
-/// templates. Recursive descent, with limits on nesting so that no template can exhaust the stack.
+/// The grammar is Jinja's (jinja.palletsprojects.com, Template Designer Documentation), without the parts that read
+/// other templates. Recursive descent, with limits on nesting so that no template can exhaust the stack.
 struct TemplateParser {
     /// Blocks, parentheses and such may nest this deep.
     static let nestingLimit = 48

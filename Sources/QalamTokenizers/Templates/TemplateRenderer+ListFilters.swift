@@ -122,7 +122,8 @@ extension TemplateRenderer {
 
     // MARK: Order
 
-    /// `sort`, `unique`, `min` and `max`: by an attribute if one is given, and strings without regard to case unless asked.
+    /// `sort`, `unique`, `min` and `max`: by an attribute if one is given, and strings without regard to case unless
+    /// asked.
     private func ordered(
         _ name: String, _ items: [RuntimeValue], _ arguments: CallArguments
     ) throws(TemplateError) -> RuntimeValue {

@@ -4,8 +4,8 @@ import Foundation
 
 /// Runs the statements of a template; expressions, filters, tests and methods are in the files beside this one.
 ///
-/// Every statement, expression and loop round is a step; bytes made or looked through are counted too. Both have a limit, as
-/// has the nesting of everything that recurses, so that any template ends soon and in bounded memory.
+/// Every statement, expression and loop round is a step; bytes made or looked through are counted too. Both have a
+/// limit, as has the nesting of everything that recurses, so that any template ends soon and in bounded memory.
 final class TemplateRenderer {
     /// Steps one rendering may take.
     static let stepLimit = 1_000_000
@@ -325,7 +325,8 @@ struct CallArguments {
 }
 
 extension TemplateRenderer {
-    /// The arguments in the order of `parameters`, nil where one is not given; one too many or of another name is an error.
+    /// The arguments in the order of `parameters`, nil where one is not given; one too many or of another name is an
+    /// error.
     func bind(
         _ arguments: CallArguments, to parameters: [String], of function: String
     ) throws(TemplateError) -> [RuntimeValue?] {

@@ -3,7 +3,7 @@
 
     pip install jinja2 && python make.py
 
-Jinja is set up as the library transformers does it for chat templates. A case whose text is null is one that Jinja refuses.
+snippets.json holds the short ones. Jinja is set up as the library transformers does it for chat templates. A case whose text is null is one that Jinja refuses.
 Values are written so that kinds and orders survive: {"dict": [[key, value], ...]}, {"list": [...]}, {"float": x}.
 """
 
