@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Measures every kernel but the matrix product (gemm_bench.c): the best of several runs, as GB/s against a measured copy
-// through memory, or as GFLOP/s against a measured chain of fused multiply-adds.
+// Measures every kernel but the matrix product (gemm_bench.c): the best of several runs, as GB/s against a measured
+// k_axpy on memory, or as GFLOP/s against measured chains of fused multiply-adds.
 //
 //     ops_bench [--json] [--isa generic|avx2|avx512|neon] [--threads n] [--only text]
 //
@@ -159,7 +159,8 @@ static operands operands_of(size_t rows, size_t d, int32_t id_limit) {
 }
 
 static void release(operands o) {
-    free(o.x), free(o.y), free(o.z), free(o.w), free(o.weight), free(o.bias), free(o.mean), free(o.inverse), free(o.ids);
+    free(o.x), free(o.y), free(o.z), free(o.w), free(o.weight), free(o.bias), free(o.mean), free(o.inverse);
+    free(o.ids);
 }
 
 static void measure_elementwise(void) {

@@ -108,7 +108,7 @@ static double value_of(uint16_t bits, int exponent) {
     return sign * ldexp(e ? m + (1 << fraction) : m, (e ? e : 1) - bias - fraction);
 }
 
-/// The nearest of the format's numbers, ties to the even one, found by bisection: codes of positive numbers are in order.
+/// The nearest of the format's numbers, ties to the even one, found by bisection: codes of positive numbers ascend.
 static uint16_t nearest(float x, int exponent) {
     uint16_t sign = signbit(x) ? 0x8000 : 0, infinity = (uint16_t)(((1 << exponent) - 1) << (15 - exponent));
     if (isnan(x)) return (uint16_t)(sign | infinity | (infinity >> 1 & ~infinity) | 1);
@@ -147,8 +147,8 @@ static void k_reference_f32_to_f16(uint16_t *out, const float *x, size_t n) {
 
 // MARK: Normalisation
 
-static void k_reference_rmsnorm(float *out, float *inverse, const float *x, const float *weight, float epsilon, size_t rows,
-                         size_t d) {
+static void k_reference_rmsnorm(float *out, float *inverse, const float *x, const float *weight, float epsilon,
+                                size_t rows, size_t d) {
     for (size_t i = 0; i < rows; i++) {
         double squares = 0;
         for (size_t j = 0; j < d; j++) squares += (double)x[i * d + j] * x[i * d + j];
@@ -158,8 +158,9 @@ static void k_reference_rmsnorm(float *out, float *inverse, const float *x, cons
     }
 }
 
-static void k_reference_rmsnorm_backward(float *dx, float *dweight, const float *dy, const float *x, const float *weight,
-                                  const float *inverse, size_t rows, size_t d, bool accumulate) {
+static void k_reference_rmsnorm_backward(float *dx, float *dweight, const float *dy, const float *x,
+                                         const float *weight, const float *inverse, size_t rows, size_t d,
+                                         bool accumulate) {
     for (size_t i = 0; i < rows; i++) {
         double dot = 0, scale = inverse[i];
         for (size_t j = i * d; j < (i + 1) * d; j++) dot += (double)dy[j] * weight[j - i * d] * x[j] * scale;
@@ -176,7 +177,7 @@ static void k_reference_rmsnorm_backward(float *dx, float *dweight, const float 
 }
 
 static void k_reference_layernorm(float *out, float *mean, float *inverse, const float *x, const float *weight,
-                           const float *bias, float epsilon, size_t rows, size_t d) {
+                                  const float *bias, float epsilon, size_t rows, size_t d) {
     for (size_t i = 0; i < rows; i++) {
         double sum = 0, squares = 0;
         for (size_t j = i * d; j < (i + 1) * d; j++) sum += x[j];
@@ -192,8 +193,8 @@ static void k_reference_layernorm(float *out, float *mean, float *inverse, const
 }
 
 static void k_reference_layernorm_backward(float *dx, float *dweight, float *dbias, const float *dy, const float *x,
-                                    const float *weight, const float *mean, const float *inverse, size_t rows,
-                                    size_t d, bool accumulate) {
+                                           const float *weight, const float *mean, const float *inverse, size_t rows,
+                                           size_t d, bool accumulate) {
     for (size_t i = 0; i < rows; i++) {
         double dot = 0, sum = 0, scale = inverse[i];
         for (size_t j = i * d; j < (i + 1) * d; j++) {
@@ -220,8 +221,8 @@ static void k_reference_layernorm_backward(float *dx, float *dweight, float *dbi
 
 // MARK: Rotary embedding
 
-static void k_reference_rope(float *x, const int32_t *positions, const float *inverse_frequency, size_t tokens, size_t heads,
-                      size_t head_dim, size_t row_stride, float direction) {
+static void k_reference_rope(float *x, const int32_t *positions, const float *inverse_frequency, size_t tokens,
+                             size_t heads, size_t head_dim, size_t row_stride, float direction) {
     size_t half = head_dim / 2;
     for (size_t t = 0; t < tokens; t++) {
         for (size_t i = 0; i < heads * half; i++) {
@@ -317,7 +318,7 @@ static void k_reference_attention_backward(const k_attention_backward_args *args
 // MARK: Loss, embedding, optimizer
 
 static void k_reference_cross_entropy(float *losses, float *logits, const int32_t *targets, size_t rows, size_t vocab,
-                               float gradient_scale) {
+                                      float gradient_scale) {
     for (size_t row = 0; row < rows; row++) {
         float *x = logits + row * vocab;
         double most = -INFINITY, sum = 0;
@@ -336,12 +337,13 @@ static void k_reference_embedding(float *out, const float *table, const int32_t 
     for (size_t i = 0; i < rows * d; i++) out[i] = table[(size_t)ids[i / d] * d + i % d];
 }
 
-static void k_reference_embedding_backward(float *dtable, const float *dout, const int32_t *ids, size_t rows, size_t d) {
+static void k_reference_embedding_backward(float *dtable, const float *dout, const int32_t *ids, size_t rows,
+                                           size_t d) {
     for (size_t i = 0; i < rows * d; i++) dtable[(size_t)ids[i / d] * d + i % d] += dout[i];
 }
 
 static void k_reference_adamw(float *parameters, const float *gradients, float *m, float *v, size_t n,
-                       const k_adamw_args *args) {
+                              const k_adamw_args *args) {
     k_adamw_args p = *args;
     for (size_t i = 0; i < n; i++) {
         double g = (double)gradients[i] * p.gradient_scale;
