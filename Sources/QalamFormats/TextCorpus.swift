@@ -19,8 +19,8 @@ package struct TextCorpus: Sendable {
 
     /// How files are read.
     package struct Options: Sendable, Equatable {
-        /// The field of each line of a `.jsonl` file that holds the text; nil: each line is a document as it stands.
-        package var field: String? = "text"
+        /// The field of each line of a `.jsonl` file that holds the text.
+        package var field = "text"
         /// How text files are cut into documents.
         package var boundary = Boundary.file
         /// The most bytes of one piece.
@@ -121,14 +121,9 @@ package struct TextCorpusReader: ~Copyable {
         guard whole else {
             throw .badLine(path: path, line: number, why: "longer than \(options.lineLimit) bytes")
         }
-        guard let field = options.field else {
-            append(lineText(range))
-            endDocument()
-            return
-        }
         let text: [UInt8]?
         do throws(JSONFault) {
-            text = try Self.field(field, of: JSONScanner(lines.buffer, range: range))
+            text = try Self.field(options.field, of: JSONScanner(lines.buffer, range: range))
         } catch {
             throw .badLine(path: path, line: number, why: "byte \(error.at - range.lowerBound): \(error.why)")
         }

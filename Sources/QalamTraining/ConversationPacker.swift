@@ -17,22 +17,13 @@ public func packConversations(
         throw TrainingError.data("The tokenizer has no token \(options.endOfText); name its own with --end-of-text.")
     }
     precondition(options.rowLength > 1, "rowLength: \(options.rowLength)")
-    var corpusOptions = TextCorpus.Options()
-    corpusOptions.field = nil
-    let corpus = try TextCorpus(paths, options: corpusOptions)
     let encoder = ConversationEncoder(tokenizer: tokenizer, template: template)
     var packer = try DataPacker(folder, tokenizer: tokenizer, options)
     var row = ConversationRow(length: options.rowLength, padding: end)
-    var (line, tooLong) = (0, 0)
-    var reader = corpus.makeReader()
-    while let piece = try reader.next() {
-        line += 1
-        let conversation: ConversationEncoder.Encoded
-        do {
-            conversation = try encoder.encode(piece.bytes)
-        } catch {
-            throw FormatError.badLine(path: piece.path, line: line, why: String(describing: error))
-        }
+    var tooLong = 0
+    var reader = try JSONLinesReader(paths)
+    while let record = try reader.next() {
+        let conversation = try encoder.encode(record)
         guard conversation.ids.count <= options.rowLength else {
             tooLong += 1
             continue
@@ -44,7 +35,7 @@ public func packConversations(
         row.append(conversation)
     }
     if !row.isEmpty { try packer.append(row.take()) }
-    return (try packer.finish(sources: corpus.files), tooLong)
+    return (try packer.finish(sources: TextCorpus(paths).files), tooLong)
 }
 
 /// A row being filled with whole conversations.
@@ -93,39 +84,32 @@ struct ConversationEncoder {
         var counts: [Bool] = []
     }
 
-    /// What makes a line no conversation.
-    enum Fault: Error, CustomStringConvertible {
-        case shape(String)
-        case template(String)
-
-        var description: String {
-            switch self {
-            case .shape(let why): why
-            case .template(let why): "the chat template fails on it: \(why)"
-            }
-        }
-    }
-
     let tokenizer: Tokenizer
     let template: ChatTemplate
 
-    private struct Line: Decodable {
-        struct Message: Decodable {
-            var role: String
-            var content: String
-        }
-        var messages: [Message]
+    private struct Message {
+        var role: String
+        var content: String
     }
 
     /// The conversation in a line of JSON.
-    func encode(_ line: [UInt8]) throws -> Encoded {
-        let messages: [Line.Message]
-        do {
-            messages = try JSONDecoder().decode(Line.self, from: Data(line)).messages
-        } catch {
-            throw Fault.shape("expected {\"messages\": [{\"role\": …, \"content\": …}]}")
+    ///
+    /// - Throws: `FormatError` that names file, line and key.
+    func encode(_ record: JSONReader) throws -> Encoded {
+        let messages = try record.objects("messages").map {
+            Message(role: try $0.string("role"), content: try $0.string("content"))
         }
-        guard messages.contains(where: { $0.role == "assistant" }) else { throw Fault.shape("no message is the assistant's") }
+        guard messages.contains(where: { $0.role == "assistant" }) else {
+            throw record.error("messages", "none is the assistant's; there is nothing to learn from it")
+        }
+        do {
+            return try encode(messages)
+        } catch {
+            throw record.error("messages", "the chat template fails on them: \(error)")
+        }
+    }
+
+    private func encode(_ messages: [Message]) throws -> Encoded {
         var encoded = Encoded()
         var written = ""
         for (index, message) in messages.enumerated() {
@@ -142,7 +126,7 @@ struct ConversationEncoder {
     /// Appends what `text` has beyond `written`.
     private func append(_ text: String, counts: Bool, _ written: inout String, _ encoded: inout Encoded) throws {
         guard text.utf8.starts(with: written.utf8) else {
-            throw Fault.template("it rewrites earlier turns when a later one is added")
+            throw TrainingError.data("it rewrites earlier turns when a later one is added")
         }
         let ids = tokenizer.encode(String(decoding: text.utf8.dropFirst(written.utf8.count), as: UTF8.self))
         encoded.ids += ids
@@ -150,16 +134,12 @@ struct ConversationEncoder {
         written = text
     }
 
-    private func render(_ messages: ArraySlice<Line.Message>, opensTurn: Bool) throws -> String {
+    private func render(_ messages: ArraySlice<Message>, opensTurn: Bool) throws -> String {
         let list = messages.map { message in
             TemplateValue.object([
                 (key: "role", value: .string(message.role)), (key: "content", value: .string(message.content)),
             ])
         }
-        do {
-            return try template.render(["messages": .array(list), "add_generation_prompt": .bool(opensTurn)])
-        } catch {
-            throw Fault.template(String(describing: error))
-        }
+        return try template.render(["messages": .array(list), "add_generation_prompt": .bool(opensTurn)])
     }
 }

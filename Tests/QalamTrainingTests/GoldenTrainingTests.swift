@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import QalamFormats
 import QalamModels
 import QalamTensors

@@ -65,7 +65,7 @@ import Testing
                     [url.appending(path: "talks.jsonl")], tokenizer: tinyTokenizer(),
                     template: ChatTemplate(chatMLTemplate), to: url.appending(path: "data"), options)
             }
-            #expect(error.map { String(describing: $0).contains("line 2") } == true)
+            #expect(error.map { String(describing: $0).contains("jsonl:2") } == true)
         }
     }
 

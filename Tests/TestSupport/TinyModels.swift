@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Foundation
-public import QalamFormats
+internal import QalamFormats
 public import QalamModels
-public import QalamTensors
+internal import QalamTensors
 public import QalamTokenizers
 
 /// A seeded model of three small layers over a vocabulary of `vocabularySize`.
