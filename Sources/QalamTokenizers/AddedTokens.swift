@@ -35,13 +35,19 @@ struct AddedTokenMatcher: Sendable {
     private let tokens: [AddedToken]
     private var nodes = [Node()]
     private let starts = Block<Bool>(count: 256, repeating: false)
+    /// The byte that all tokens start with, if they do.
+    private let onlyStart: UInt8?
+    private let hasPlain: Bool
 
-    /// Whether there is nothing to find.
-    var isEmpty: Bool { tokens.isEmpty }
+    /// Whether there is anything to find.
+    func finds(allowSpecial: Bool) -> Bool { allowSpecial ? !tokens.isEmpty : hasPlain }
 
     /// A matcher of `tokens`; those without text are never found.
     init(_ tokens: [AddedToken]) {
         self.tokens = tokens
+        hasPlain = tokens.contains { !$0.special }
+        let firsts = Set(tokens.compactMap(\.content.utf8.first))
+        onlyStart = firsts.count == 1 ? firsts.first : nil
         for (index, token) in tokens.enumerated() {
             guard let first = token.content.utf8.first else { continue }
             starts[Int(first)] = true
@@ -65,7 +71,8 @@ struct AddedTokenMatcher: Sendable {
     func next(in text: ByteView, from: Int, allowSpecial: Bool, classes: UnicodeClasses) -> Match? {
         var index = from
         while index < text.count {
-            guard starts[Int(text[index])], let found = longest(text, index) else {
+            if let onlyStart { index = text.firstIndex(of: onlyStart, from: index) }
+            guard index < text.count, starts[Int(text[index])], let found = longest(text, index) else {
                 index += 1
                 continue
             }

@@ -28,9 +28,6 @@ public struct BPETrainer {
 
     /// Text counted between two looks at the memory limit.
     private static let batchSize = 1 << 24
-    /// Text that one thread takes at a time.
-    private static let chunkSize = 1 << 18
-
     /// What has been seen so far.
     public private(set) var statistics = Statistics()
     private let vocabularySize: Int
@@ -38,6 +35,7 @@ public struct BPETrainer {
     private let specialTokens: [String]
     private let memoryLimit: Int
     private let threads: Int
+    private let chunkSize: Int
     private let matcher: AddedTokenMatcher
     private var counts = PieceCounts()
     /// Short documents that wait to be counted together, and where each ends.
@@ -56,11 +54,13 @@ public struct BPETrainer {
             threads: min(ProcessInfo.processInfo.activeProcessorCount, 16))
     }
 
-    /// A trainer that counts on `threads` threads.
-    public init(
-        vocabularySize: Int, pattern: PreTokenizer, specialTokens: [String], memoryLimit: Int, threads: Int
+    /// A trainer that counts on `threads` threads, each of which takes about `chunkSize` bytes of text at a time.
+    package init(
+        vocabularySize: Int, pattern: PreTokenizer, specialTokens: [String], memoryLimit: Int, threads: Int,
+        chunkSize: Int = 1 << 18
     ) {
-        precondition(threads > 0, "\(threads) threads against at least 1")
+        precondition(threads > 0 && chunkSize > 0, "\(threads) threads, chunks of \(chunkSize) bytes")
+        self.chunkSize = chunkSize
         self.vocabularySize = vocabularySize
         self.pattern = pattern
         self.specialTokens = specialTokens
@@ -165,15 +165,15 @@ public struct BPETrainer {
         var start = from
         func cut(_ limit: Int) {
             var begin = start
-            while limit - begin > Self.chunkSize {
-                var at = begin + Self.chunkSize
+            while limit - begin > chunkSize {
+                var at = begin + chunkSize
                 while at < limit && !scanner.isCertainCut(at) { at += 1 }
                 chunks.append(Chunk(start: begin, end: at, limit: limit))
                 begin = at
             }
             if begin < limit { chunks.append(Chunk(start: begin, end: limit, limit: limit)) }
         }
-        while !matcher.isEmpty,
+        while matcher.finds(allowSpecial: true),
             let match = matcher.next(in: document, from: start, allowSpecial: true, classes: .shared)
         {
             cut(match.start)

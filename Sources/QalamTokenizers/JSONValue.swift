@@ -52,7 +52,7 @@ struct JSONParser {
     }
 
     private mutating func skipSpace() {
-        while position < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[position]) { position += 1 }
+        while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
     }
 
     private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
@@ -80,6 +80,14 @@ struct JSONParser {
 
     private mutating func number() throws(TokenizerError) -> JSONValue {
         let start = position
+        var whole: Double = 0
+        while let byte = next, byte >= 0x30 && byte <= 0x39 && position - start < 15 {
+            whole = whole * 10 + Double(byte - 0x30)
+            position += 1
+        }
+        if position > start, let byte = next, byte == UInt8(ascii: ",") || byte == UInt8(ascii: "}") {
+            return .number(whole)
+        }
         while let byte = next, (0x30...0x39).contains(byte) || [0x2B, 0x2D, 0x2E, 0x45, 0x65].contains(byte) {
             position += 1
         }
@@ -263,9 +271,22 @@ struct JSONField {
 
     /// A token id: a whole number that is not negative and not absurdly large.
     func tokenID() throws(TokenizerError) -> TokenID {
+        guard let id = TokenID(json: value) else { throw notAnID() }
+        return id
+    }
+
+    /// The error that a token id belongs here.
+    func notAnID() -> TokenizerError {
+        invalid("an id from 0 to \(TokenizerDefinition.idLimit - 1) belongs here, not \(value.summary)")
+    }
+}
+
+extension TokenID {
+    /// The id that `value` is, nil where it is none that a vocabulary may have.
+    init?(json value: JSONValue) {
         guard case .number(let number) = value, let id = TokenID(exactly: number),
             (0..<TokenizerDefinition.idLimit).contains(id)
-        else { throw invalid("an id from 0 to \(TokenizerDefinition.idLimit - 1) belongs here, not \(value.summary)") }
-        return id
+        else { return nil }
+        self = id
     }
 }

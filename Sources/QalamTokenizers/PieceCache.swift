@@ -1,8 +1,9 @@
 /// Remembers the ids of pieces, within a fixed amount of memory.
 ///
 /// Short pieces (up to 15 bytes and 4 ids) sit in buckets of two 32-byte slots, one cache line, the more recent first;
-/// a third piece pushes the older one out. The buckets grow with what they are asked to hold, up to 4 MiB. Longer pieces
-/// sit in an arena that is emptied when full. What is remembered never changes a result, only how fast it comes.
+/// a third piece pushes the older one out. Longer pieces (up to 31 bytes and 8 ids: words in scripts of two bytes a letter)
+/// have 64-byte slots of their own. Both tables grow with what comes, up to 4 and 1 MiB. What is remembered never changes
+/// a result, only how fast it comes.
 struct PieceCache {
     /// A short piece as two words: its bytes, and its length in the low four bits of the top byte.
     struct Key: BitwiseCopyable {
@@ -16,34 +17,32 @@ struct PieceCache {
         var ids: SIMD4<TokenID>
     }
 
+    /// The ids of one longer piece: its bytes, its length and the number of ids less one in the low five and high three
+    /// bits of the top byte.
     private struct LongSlot: BitwiseCopyable {
-        var hash: UInt64 = 0
-        var bytes: UInt32 = 0
-        var length: UInt32 = 0
-        var ids: UInt32 = 0
-        var count: UInt32 = 0
+        var key = SIMD4<UInt64>.zero
+        var ids = SIMD8<TokenID>.zero
     }
 
     /// Longest piece with a `Key`.
     static let longestKey = 15
     /// Bytes of the longest piece that is remembered at all.
-    static let longestPiece = 1024
+    static let longestPiece = 31
     private static let mostBucketBits: UInt64 = 16
-    private static let longBits: UInt64 = 13
+    private static let mostLongBits: UInt64 = 14
     private static let emptySlot = Slot(key: Key(low: 0, high: 0), ids: .zero)
     private static let countMask: UInt64 = 0xF000_0000_0000_0000
+    private static let longCountMask: UInt64 = 0xE000_0000_0000_0000
 
     private var bucketBits: UInt64 = 8
     private var slots = Block<Slot>(count: 2 << 8, repeating: Self.emptySlot)
     /// Pieces that came since the buckets last grew.
     private var arrivals = 0
-    private let longSlots = Block<LongSlot>(count: 1 << Int(longBits), repeating: LongSlot())
-    private let longBytes = Block<UInt8>(unwritten: 1 << 19)
-    private let longIDs = Block<TokenID>(unwritten: 1 << 18)
-    private var bytesUsed = 0
-    private var idsUsed = 0
+    private var longBits: UInt64 = 8
+    private var longSlots = Block<LongSlot>(count: 1 << 8, repeating: LongSlot())
+    private var longArrivals = 0
 
-    /// The key of `text[start ..< start + length]`, `length` in `1 ... longestKey`.
+    /// The key of `text[start ..< start + length]`, without meaning where `length` is above `longestKey`.
     @inline(__always)
     static func key(_ text: ByteView, _ start: Int, _ length: Int) -> Key {
         let tag = UInt64(truncatingIfNeeded: length) &<< 56
@@ -51,9 +50,10 @@ struct PieceCache {
             let high = length > 8 ? text.partialWord(at: start &+ 8, length &- 8) : 0
             return Key(low: text.partialWord(at: start, length), high: high | tag)
         }
-        let low = text.word(at: start)
-        guard length > 8 else { return Key(low: low & (.max &>> UInt64(64 &- 8 &* length)), high: tag) }
-        let high = text.word(at: start &+ 8) & (.max &>> UInt64(128 &- 8 &* length))
+        // Shifts that keep the first `length` bytes, without a branch; beyond 63 bits nothing is kept.
+        let bits = 8 &* min(length, longestKey)
+        let low = text.word(at: start) & (.max &>> UInt64(max(64 &- bits, 0)))
+        let high = text.word(at: start &+ 8) & (.max >> UInt64(128 &- bits))
         return Key(low: low, high: high | tag)
     }
 
@@ -101,33 +101,59 @@ struct PieceCache {
         return Int(truncatingIfNeeded: mixed &>> (64 &- bucketBits)) &<< 1
     }
 
-    /// Calls `body` with each id of a piece that has no short slot; false if it is not here.
+    // MARK: Long pieces
+
+    /// The key of `piece`, which has at most `longestPiece` bytes.
     @inline(__always)
-    func findLong(_ piece: ByteView, _ hash: UInt64, into output: inout TokenBuffer) -> Bool {
-        let slot = longSlots[Int(truncatingIfNeeded: hash &>> (64 &- Self.longBits))]
-        guard slot.hash == hash, Int(slot.length) == piece.count else { return false }
-        let start = Int(slot.bytes)
-        guard piece.equals(at: 0, longBytes.view(start, start + piece.count)) else { return false }
-        output.reserve(Int(slot.count))
-        for index in 0..<Int(slot.count) { output.appendReserved(longIDs[Int(slot.ids) &+ index]) }
+    static func longKey(_ piece: ByteView) -> SIMD4<UInt64> {
+        var key = SIMD4<UInt64>.zero
+        for index in 0..<4 {
+            let left = piece.count &- 8 &* index
+            if left <= 0 { break }
+            let whole = left >= 8 || piece.canLoad(8, at: 8 &* index)
+            let word = whole ? piece.word(at: 8 &* index) : piece.partialWord(at: 8 &* index, left)
+            key[index] = word & (.max &>> UInt64(max(64 &- 8 &* left, 0)))
+        }
+        key[3] |= UInt64(truncatingIfNeeded: piece.count) &<< 56
+        return key
+    }
+
+    /// Appends the ids of the piece with `key`; false if it is not here.
+    @inline(__always)
+    func appendLong(_ key: SIMD4<UInt64>, to output: inout TokenBuffer) -> Bool {
+        let slot = longSlots[longHome(key)]
+        let top = slot.key[3]
+        guard slot.key[0] == key[0], slot.key[1] == key[1], slot.key[2] == key[2], top & ~Self.longCountMask == key[3]
+        else { return false }
+        output.reserve(8)
+        output.appendReserved(slot.ids, Int(top &>> 61) &+ 1)
         return true
     }
 
-    /// Remembers the ids that `output` holds from `first` on as those of `piece`.
-    mutating func insertLong(_ piece: ByteView, _ hash: UInt64, _ output: TokenBuffer, from first: Int) {
-        let count = output.count - first
-        if bytesUsed + piece.count > longBytes.count || idsUsed + count > longIDs.count {
-            bytesUsed = 0
-            idsUsed = 0
-            for index in 0..<longSlots.count { longSlots[index] = LongSlot() }
+    /// Remembers the `count` ids of a longer piece, `count` in `1 ... 8`.
+    mutating func insertLong(_ key: SIMD4<UInt64>, _ ids: SIMD8<TokenID>, _ count: Int) {
+        longArrivals += 1
+        if longArrivals > longSlots.count && longBits < Self.mostLongBits {
+            let old = longSlots
+            longBits += 2
+            longArrivals = 0
+            longSlots = Block(count: 1 << Int(longBits), repeating: LongSlot())
+            for index in 0..<old.count where old[index].key[3] != 0 {
+                var key = old[index].key
+                key[3] &= ~Self.longCountMask
+                longSlots[longHome(key)] = old[index]
+            }
         }
-        longBytes.write(piece, at: bytesUsed)
-        for index in 0..<count { longIDs[idsUsed + index] = output[first + index] }
-        longSlots[Int(truncatingIfNeeded: hash &>> (64 &- Self.longBits))] = LongSlot(
-            hash: hash, bytes: UInt32(bytesUsed), length: UInt32(piece.count), ids: UInt32(idsUsed),
-            count: UInt32(count))
-        bytesUsed += piece.count
-        idsUsed += count
+        var slot = LongSlot(key: key, ids: ids)
+        slot.key[3] |= UInt64(count - 1) << 61
+        longSlots[longHome(key)] = slot
+    }
+
+    @inline(__always)
+    private func longHome(_ key: SIMD4<UInt64>) -> Int {
+        let front = foldedProduct(key[0] ^ 0x9E37_79B9_7F4A_7C15, key[1] ^ 0xE703_7ED1_A0B4_28DB)
+        let back = foldedProduct(key[2] ^ 0x8EBC_6AF0_9C88_C6E3, key[3] ^ 0x5895_65E3_2F4B_AE41)
+        return Int(truncatingIfNeeded: (front ^ back &* 0x9E37_79B9_7F4A_7C15) &>> (64 &- longBits))
     }
 }
 
@@ -164,6 +190,13 @@ struct TokenBuffer {
         block[count &+ 1] = ids[1]
         block[count &+ 2] = ids[2]
         block[count &+ 3] = ids[3]
+        count &+= kept
+    }
+
+    /// Appends the first `kept` of eight ids; there must be room for all eight.
+    @inline(__always)
+    mutating func appendReserved(_ ids: SIMD8<TokenID>, _ kept: Int) {
+        for index in 0..<8 { block[count &+ index] = ids[index] }
         count &+= kept
     }
 

@@ -15,10 +15,20 @@ struct MergeModel: Sendable {
 ///
 /// One encoder serves one text at a time and keeps its cache for the next.
 struct PieceEncoder {
+    /// A piece of the text at hand; the key counts only where the piece is short enough to have one.
+    private struct Piece: BitwiseCopyable {
+        var key: PieceCache.Key
+        var start: Int
+        var end: Int
+    }
+
     /// Longest piece merged by scanning all its pairs for each merge; longer ones use a heap.
     private static let longestScan = 96
 
     private var cache = PieceCache()
+    /// Pieces cut at one go: cutting waits on branches and looking up on memory, and apart the lookups overlap.
+    private static let batch = 64
+    private let pieces = Block<Piece>(unwritten: batch)
     private let parts = Block<TokenID>(count: longestScan + 1, repeating: 0)
     private let values = Block<UInt64>(count: longestScan + 1, repeating: 0)
 
@@ -44,23 +54,37 @@ struct PieceEncoder {
         let scanner = PieceScanner(text, model.pattern, model.classes)
         var start = 0
         while start < text.count {
-            let end = scanner.pieceEnd(start)
-            let length = end &- start
-            if length == 1 {
-                output.append(model.byteTokens[Int(text[start])])
-            } else if length <= PieceCache.longestKey {
-                let key = PieceCache.key(text, start, length)
-                let found = cache.find(key)
-                if found.count > 0 {
-                    output.reserve(4)
-                    output.appendReserved(found.ids, found.count)
-                } else {
-                    encodeShort(text.slice(start, end), key, model, into: &output)
-                }
-            } else {
-                encodeLong(text.slice(start, end), model, into: &output)
+            var count = 0
+            while count < Self.batch && start < text.count {
+                let end = scanner.pieceEnd(start)
+                pieces[count] = Piece(key: PieceCache.key(text, start, end &- start), start: start, end: end)
+                count &+= 1
+                start = end
             }
-            start = end
+            output.reserve(4 &* count)
+            for index in 0..<count { encode(pieces[index], text, model, into: &output) }
+        }
+    }
+
+    /// Appends the ids of one piece; there is room for four.
+    @inline(__always)
+    private mutating func encode(
+        _ piece: Piece, _ text: ByteView, _ model: MergeModel, into output: inout TokenBuffer
+    ) {
+        let length = piece.end &- piece.start
+        if length == 1 {
+            output.appendReserved(model.byteTokens[Int(text[piece.start])])
+        } else if length <= PieceCache.longestKey {
+            let found = cache.find(piece.key)
+            if found.count > 0 {
+                output.appendReserved(found.ids, found.count)
+            } else {
+                encodeShort(text.slice(piece.start, piece.end), piece.key, model, into: &output)
+                output.reserve(4 &* Self.batch)
+            }
+        } else {
+            encodeLong(text.slice(piece.start, piece.end), model, into: &output)
+            output.reserve(4 &* Self.batch)
         }
     }
 
@@ -80,11 +104,15 @@ struct PieceEncoder {
     @inline(never)
     private mutating func encodeLong(_ piece: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
         guard piece.count <= PieceCache.longestPiece else { return encodeNew(piece, model, into: &output) }
-        let hash = piece.hash()
-        if cache.findLong(piece, hash, into: &output) { return }
+        let key = PieceCache.longKey(piece)
+        if cache.appendLong(key, to: &output) { return }
         let first = output.count
         encodeNew(piece, model, into: &output)
-        cache.insertLong(piece, hash, output, from: first)
+        let count = output.count - first
+        guard count <= 8 else { return }
+        var ids = SIMD8<TokenID>.zero
+        for index in 0..<count { ids[index] = output[first + index] }
+        cache.insertLong(key, ids, count)
     }
 
     private func encodeNew(_ piece: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {

@@ -25,10 +25,15 @@ struct PieceScanner {
         }
     }
 
-    /// Whether pieces are certain to be cut at `index`, inside the text: no pattern has a piece in which a letter or
-    /// digit is followed by a space or line break.
+    /// Whether pieces are certain to be cut at `index`, inside the text.
+    ///
+    /// No pattern has a piece in which a letter or digit is followed by a space or line break, or follows a line break.
     func isCertainCut(_ index: Int) -> Bool {
-        guard index > 0, text[index] == 0x20 || text[index] == 0x0A else { return false }
+        guard index > 0 else { return false }
+        if text[index - 1] == 0x0A {
+            return character(index).kind & (CharacterClass.letter | CharacterClass.number) != 0
+        }
+        guard text[index] == 0x20 || text[index] == 0x0A else { return false }
         var start = index - 1
         while start > 0 && index - start < 4 && text[start] & 0xC0 == 0x80 { start -= 1 }
         let before = character(start)
@@ -41,11 +46,15 @@ struct PieceScanner {
     @inline(__always)
     func character(_ index: Int) -> (kind: UInt8, length: Int) {
         let byte = text[index]
-        return byte < 0x80 ? (classes.ascii(byte), 1) : wideCharacter(index, byte)
+        return byte < 0x80 ? (classes.ascii(byte), 1) : wideCharacter(index)
     }
 
+    @inline(never)
+    private func wideCharacter(_ index: Int) -> (kind: UInt8, length: Int) { decoded(index, text[index]) }
+
     /// A character of two to four bytes, by the table of well-formed sequences (Unicode, table 3-7).
-    private func wideCharacter(_ index: Int, _ lead: UInt8) -> (kind: UInt8, length: Int) {
+    @inline(__always)
+    private func decoded(_ index: Int, _ lead: UInt8) -> (kind: UInt8, length: Int) {
         let left = text.count &- index
         guard lead >= 0xC2, left >= 2 else { return (CharacterClass.symbol, 1) }
         let second = text[index &+ 1]
@@ -66,11 +75,12 @@ struct PieceScanner {
     }
 
     /// The end of the longest run of characters in `mask` from `index` on.
-    @inline(__always)
+    @inline(never)
     private func run(_ mask: UInt8, _ index: Int) -> Int {
         var index = index
         while index < text.count {
-            let next = character(index)
+            let byte = text[index]
+            let next = byte < 0x80 ? (kind: classes.ascii(byte), length: 1) : decoded(index, byte)
             guard next.kind & mask != 0 else { break }
             index &+= next.length
         }

@@ -93,6 +93,21 @@ struct ByteView: @unchecked Sendable {
         return true
     }
 
+    /// The first place of `byte` from `start` on, `count` where there is none; eight bytes at a time.
+    func firstIndex(of byte: UInt8, from start: Int) -> Int {
+        let pattern = UInt64(byte) &* 0x0101_0101_0101_0101
+        var index = start
+        while index &+ 8 <= count {
+            let difference = word(at: index) ^ pattern
+            // The lowest top bit set marks the first zero byte (Warren, Hacker's Delight, 6-1).
+            let zeros = (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080
+            if zeros != 0 { return index &+ zeros.trailingZeroBitCount &>> 3 }
+            index &+= 8
+        }
+        while index < count && base[index] != byte { index &+= 1 }
+        return index
+    }
+
     /// Whether characters from U+0300 up are here; below that every character is its own composed form (NFC).
     func mayNeedComposing() -> Bool {
         for index in 0..<count where base[index] >= 0xCC { return true }

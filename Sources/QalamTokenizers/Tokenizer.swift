@@ -31,15 +31,27 @@ public struct Tokenizer: Sendable {
         if (try? url.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true {
             file = url.appending(path: "tokenizer.json")
         }
-        self.init(try TokenizerDefinition(json: try readFile(file), file: file.path(percentEncoded: false)))
+        try self.init(json: try readFile(file), file: file.path(percentEncoded: false))
+    }
+
+    /// Reads the bytes of a `tokenizer.json`; errors call them `file`.
+    package init(json: [UInt8], file: String) throws(TokenizerError) {
+        self.init(try TokenizerDefinition(json: json, file: file))
     }
 
     /// Reads a tiktoken rank file: lines of a token in Base64 and its rank, which is its id and its order of merging.
     public init(tiktoken url: URL, pattern: PreTokenizer, specialTokens: [String: TokenID]) throws {
-        let file = url.path(percentEncoded: false)
+        try self.init(
+            ranks: try readFile(url), file: url.path(percentEncoded: false), pattern: pattern,
+            specialTokens: specialTokens)
+    }
+
+    /// Reads the bytes of a tiktoken rank file; errors call them `file`.
+    package init(
+        ranks: [UInt8], file: String, pattern: PreTokenizer, specialTokens: [String: TokenID]
+    ) throws(TokenizerError) {
         self.init(
-            try TokenizerDefinition(
-                ranks: try readFile(url), file: file, pattern: pattern, specialTokens: specialTokens))
+            try TokenizerDefinition(ranks: ranks, file: file, pattern: pattern, specialTokens: specialTokens))
     }
 
     /// The tokenizer that `definition` describes; it must be valid.
@@ -103,7 +115,7 @@ public struct Tokenizer: Sendable {
         _ body: (ByteView, inout TokenBuffer) -> Void
     ) {
         var start = 0
-        while !matcher.isEmpty,
+        while matcher.finds(allowSpecial: allowSpecial),
             let match = matcher.next(in: text, from: start, allowSpecial: allowSpecial, classes: model.classes)
         {
             if match.start > start { body(text.slice(start, match.start), &output) }

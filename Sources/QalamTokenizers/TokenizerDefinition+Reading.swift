@@ -189,7 +189,9 @@ extension TokenizerDefinition {
             guard text.utf8.count <= Self.tokenLimit else {
                 throw field.invalid("\"\(text.prefix(100))…\" is longer than \(Self.tokenLimit) bytes")
             }
-            let id = try JSONField(value: value, path: "\(field.path).\(text)", file: field.file).tokenID()
+            guard let id = TokenID(json: value) else {
+                throw JSONField(value: value, path: "\(field.path).\(text)", file: field.file).notAnID()
+            }
             if let other = addedIDs[[UInt8](text.utf8)], other != id {
                 throw field.invalid("\"\(text)\" has id \(id) here and \(other) in added_tokens")
             }
@@ -218,12 +220,14 @@ extension TokenizerDefinition {
 
     private mutating func readMerges(_ field: JSONField) throws(TokenizerError) {
         let index = TokenIndex(vocabulary, ids: byteLevelIDs)
-        let entries = try field.elements()
+        guard case .array(let entries) = field.value else { throw field.invalid("a list of merges belongs here") }
         merges.reserveCapacity(entries.count)
         var left: [UInt8] = []
         var both: [UInt8] = []
-        for entry in entries {
-            let (first, second) = try mergePair(entry)
+        for (rank, value) in entries.enumerated() {
+            // The path is made only where something is wrong with the entry: there may be hundreds of thousands.
+            var entry: JSONField { JSONField(value: value, path: "\(field.path)[\(rank)]", file: field.file) }
+            let (first, second) = try mergePair(value, entry)
             left.removeAll(keepingCapacity: true)
             guard ByteAlphabet.append(first, to: &left), !left.isEmpty else {
                 throw entry.invalid("\"\(first)\" is not in the byte alphabet")
@@ -244,14 +248,19 @@ extension TokenizerDefinition {
     }
 
     /// The two halves of a merge, written as "a b" or as ["a", "b"].
-    private func mergePair(_ entry: JSONField) throws(TokenizerError) -> (String, String) {
-        if case .string(let text) = entry.value {
+    private func mergePair(
+        _ value: JSONValue, _ entry: @autoclosure () -> JSONField
+    ) throws(TokenizerError) -> (String, String) {
+        switch value {
+        case .string(let text):
             let halves = text.split(separator: " ", omittingEmptySubsequences: false)
-            guard halves.count == 2 else { throw entry.invalid("a merge is two tokens, not \(entry.value.summary)") }
-            return (String(halves[0]), String(halves[1]))
+            if halves.count == 2 { return (String(halves[0]), String(halves[1])) }
+        case .array(let halves):
+            if halves.count == 2, case .string(let left) = halves[0], case .string(let right) = halves[1] {
+                return (left, right)
+            }
+        default: break
         }
-        let halves = try entry.elements()
-        guard halves.count == 2 else { throw entry.invalid("a merge is two tokens, not \(entry.value.summary)") }
-        return (try halves[0].string(), try halves[1].string())
+        throw entry().invalid("a merge is two tokens, not \(value.summary)")
     }
 }

@@ -3,6 +3,11 @@ internal import Foundation
 extension TokenizerDefinition {
     /// The definition as a `tokenizer.json` that Hugging Face `tokenizers` reads and that gives the same ids there.
     func json() -> Data {
+        let contents = Dictionary(addedTokens.map { ($0.id, $0.content) }) { first, _ in first }
+        /// How the file writes a token outside of the vocabulary's list.
+        func tokenText(_ id: TokenID) -> String {
+            contents[id] ?? plainTokens[id] ?? ByteAlphabet.text(vocabulary[id] ?? [])
+        }
         var out = JSONWriter()
         out.raw("{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [")
         for (index, token) in addedTokens.sorted(by: { $0.id < $1.id }).enumerated() {
@@ -13,7 +18,7 @@ extension TokenizerDefinition {
         out.raw(",\n  \"pre_tokenizer\": ")
         writePreTokenizer(&out)
         out.raw(",\n  \"post_processor\": ")
-        writePostProcessor(&out)
+        writePostProcessor(&out, tokenText)
         out.raw(",\n  \"decoder\": " + byteLevel(prefixSpace: addsPrefixSpace, regex: true))
         out.raw(",\n  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": null,")
         out.raw("\n    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,")
@@ -58,7 +63,7 @@ extension TokenizerDefinition {
         out.raw(byteLevel(prefixSpace: false, regex: pattern == .gpt2) + "]}")
     }
 
-    private func writePostProcessor(_ out: inout JSONWriter) {
+    private func writePostProcessor(_ out: inout JSONWriter, _ tokenText: (TokenID) -> String) {
         guard !sequencePrefix.isEmpty || !sequenceSuffix.isEmpty else { return out.raw("null") }
         func part(_ id: TokenID, _ type: Int) {
             out.raw("{\"SpecialToken\": {\"id\": ")
@@ -101,12 +106,6 @@ extension TokenizerDefinition {
             out.string(plainTokens[id] ?? ByteAlphabet.text(vocabulary[id] ?? []))
             out.raw(": \(id)")
         }
-    }
-
-    /// How the file writes a token outside of the vocabulary's list.
-    private func tokenText(_ id: TokenID) -> String {
-        if let added = addedTokens.first(where: { $0.id == id }) { return added.content }
-        return plainTokens[id] ?? ByteAlphabet.text(vocabulary[id] ?? [])
     }
 }
 

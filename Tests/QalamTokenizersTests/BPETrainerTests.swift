@@ -38,6 +38,20 @@ struct BPETrainerTests {
         #expect(try train(documents.reversed(), threads: 5).0.tokenJSON() == separate)
     }
 
+    @Test(arguments: PreTokenizer.allCases)
+    func doesNotDependOnWhereTextIsCut(pattern: PreTokenizer) throws {
+        let text = try corpus() + Array(try Fixtures.cases().texts.joined(separator: "\n").utf8)
+        let whole = try train([text], pattern: pattern)
+        for chunk in [1, 50, 5000] {
+            var trainer = BPETrainer(
+                vocabularySize: 450, pattern: pattern, specialTokens: ["<|endoftext|>"], memoryLimit: 1 << 30,
+                threads: 2, chunkSize: chunk)
+            try trainer.add(text)
+            #expect(try trainer.finish().tokenJSON() == whole.0.tokenJSON())
+            #expect(trainer.statistics == whole.1)
+        }
+    }
+
     @Test
     func keepsToItsMemoryAndSaysWhatWasLost() throws {
         var generator = SeededGenerator(state: 5)

@@ -43,13 +43,8 @@ enum Fixtures {
         return try body(folder)
     }
 
-    /// A tokenizer read from `data` as if it were in a file.
-    static func tokenizer(json data: Data) throws -> Tokenizer {
-        try withFolder { folder in
-            try data.write(to: folder.appending(path: "tokenizer.json"))
-            return try Tokenizer(contentsOf: folder)
-        }
-    }
+    /// A tokenizer read from `data` as if it were a file.
+    static func tokenizer(json data: Data) throws -> Tokenizer { try Tokenizer(json: [UInt8](data), file: "test.json") }
 }
 
 /// Random numbers that are the same on every run (SplitMix64).
