@@ -26,6 +26,8 @@ public struct BPETrainer {
         public var prunedOccurrences = 0
     }
 
+    /// Most memory that tables take, whatever the limit: beyond it places would not fit in 32 bits.
+    private static let mostMemory = 1 << 34
     /// Text counted between two looks at the memory limit.
     private static let batchSize = 1 << 24
     /// What has been seen so far.
@@ -44,7 +46,7 @@ public struct BPETrainer {
 
     /// A trainer of a vocabulary with `vocabularySize` entries in all, which must hold the 256 bytes and `specialTokens`.
     ///
-    /// `memoryLimit` bounds, in bytes, the tables of pieces and merges; where they would grow over it, the rarest pieces
+    /// `memoryLimit` bounds, in bytes and up to 16 GiB, the tables of pieces and merges; where they would grow over it, the rarest pieces
     /// go (see `statistics`). Text waiting to be counted, up to 16 MB and the longest document, comes on top.
     public init(
         vocabularySize: Int, pattern: PreTokenizer, specialTokens: [String], memoryLimit: Int = 1 << 30
@@ -64,7 +66,7 @@ public struct BPETrainer {
         self.vocabularySize = vocabularySize
         self.pattern = pattern
         self.specialTokens = specialTokens
-        self.memoryLimit = memoryLimit
+        self.memoryLimit = min(memoryLimit, Self.mostMemory)
         self.threads = threads
         matcher = AddedTokenMatcher(specialTokens.map { AddedToken(content: $0, id: 0) })
     }

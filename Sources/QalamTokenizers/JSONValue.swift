@@ -181,11 +181,18 @@ struct JSONParser {
     private mutating func escape(into content: inout [UInt8]) throws(TokenizerError) {
         position += 1
         guard let kind = next else { throw failure("a string does not end") }
-        let plain: [UInt8: UInt8] = [
-            0x22: 0x22, 0x5C: 0x5C, 0x2F: 0x2F, 0x62: 0x08, 0x66: 0x0C, 0x6E: 0x0A, 0x72: 0x0D, 0x74: 0x09,
-        ]
-        if let byte = plain[kind] {
-            content.append(byte)
+        let plain: UInt8? =
+            switch kind {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): kind
+            case UInt8(ascii: "b"): 0x08
+            case UInt8(ascii: "f"): 0x0C
+            case UInt8(ascii: "n"): 0x0A
+            case UInt8(ascii: "r"): 0x0D
+            case UInt8(ascii: "t"): 0x09
+            default: nil
+            }
+        if let plain {
+            content.append(plain)
             position += 1
             return
         }

@@ -117,10 +117,10 @@ struct PieceEncoder {
 
     private func encodeNew(_ piece: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
         if let id = model.wholePieces?[piece] { return output.append(id) }
-        if piece.count <= Self.longestScan {
-            mergeByScan(piece, model, into: &output)
-        } else {
-            LongMerge.run(piece, model, into: &output)
+        guard piece.count > Self.longestScan else { return mergeByScan(piece, model, into: &output) }
+        for start in stride(from: 0, to: piece.count, by: LongMerge.limit) {
+            let end = min(start + LongMerge.limit, piece.count)
+            LongMerge.run(piece.slice(start, end), model, into: &output)
         }
     }
 
@@ -158,10 +158,13 @@ struct PieceEncoder {
 ///
 /// Entries of the heap are not removed when their pair changes; one that no longer matches `values` is skipped.
 enum LongMerge {
-    /// Appends the ids of `piece`, which has at least two bytes.
+    /// Most bytes of one run, because places take 31 bits; a piece of over a gigabyte is cut there.
+    static let limit = 1 << 30
+
+    /// Appends the ids of `piece`, which has up to `limit` bytes.
     static func run(_ piece: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
         let count = piece.count
-        precondition(count < Int(Int32.max), "piece of \(count) bytes against \(Int32.max)")
+        precondition(count <= limit, "piece of \(count) bytes against \(limit)")
         let parts = Block<TokenID>(count: count, repeating: 0)
         let next = Block<Int32>(count: count, repeating: 0)
         let previous = Block<Int32>(count: count, repeating: 0)

@@ -176,8 +176,14 @@ public struct Tokenizer: Sendable {
 
     /// Writes `tokenizer.json` into `folder`, which is made if it does not exist.
     public func write(to folder: URL) throws {
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        try tokenJSON().write(to: folder.appending(path: "tokenizer.json"), options: .atomic)
+        let file = folder.appending(path: "tokenizer.json")
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try tokenJSON().write(to: file, options: .atomic)
+        } catch {
+            throw TokenizerError.unwritable(
+                file: file.path(percentEncoded: false), reason: error.localizedDescription)
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 public enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file cannot be read.
     case unreadable(file: String, reason: String)
+    /// The file cannot be written.
+    case unwritable(file: String, reason: String)
     /// The bytes are not the format: where, and what was expected.
     case malformed(file: String, offset: Int, reason: String)
     /// A field has a wrong or missing value: its path, such as `model.vocab`.
@@ -16,6 +18,8 @@ public enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible 
         switch self {
         case .unreadable(let file, let reason):
             "\(file): \(reason); check the path and its permissions."
+        case .unwritable(let file, let reason):
+            "\(file): it cannot be written: \(reason); check the folder, its permissions and the space left."
         case .malformed(let file, let offset, let reason):
             "\(file): at byte \(offset): \(reason); the file is damaged or incomplete, fetch it again."
         case .invalid(let file, let field, let reason):

@@ -160,6 +160,25 @@ struct DamagedFileTests {
     }
 
     @Test
+    func aFolderIsWrittenAndReadBack() throws {
+        let tokenizer = try Fixtures.tokenizer("qwen2")
+        try Fixtures.withFolder { folder in
+            let model = folder.appending(path: "new/model")
+            try tokenizer.write(to: model)
+            try tokenizer.write(to: model)
+            #expect(try Tokenizer(contentsOf: model).tokenJSON() == tokenizer.tokenJSON())
+            // A file where the folder should be.
+            let error = #expect(throws: TokenizerError.self) {
+                try tokenizer.write(to: model.appending(path: "tokenizer.json"))
+            }
+            guard case .unwritable = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+        }
+    }
+
+    @Test
     func aMissingFileIsNamed() {
         let error = #expect(throws: TokenizerError.self) {
             try Tokenizer(contentsOf: URL(filePath: "/nonexistent/tokenizer.json"))
