@@ -20,8 +20,8 @@ def functions(lines, pattern):
     """(name, first line, length) of each function, found by its indentation: it ends at the brace below its start."""
     for index, line in enumerate(lines):
         match = pattern.match(line)
-        if not match:
-            continue
+        if not match or line.rstrip().endswith("}"):
+            continue  # no function, or one on a single line
         end = next((j for j in range(index, len(lines)) if lines[j].startswith(match[1] + "}")), None)
         if end is not None:
             yield line.strip(), index + 1, end - index + 1

@@ -65,10 +65,8 @@ package struct StopStrings: Sendable {
             held.removeSubrange(start...)
             return rest()
         }
-        var keep = stops.map { overlap(with: $0) }.max() ?? 0
-        // A stop string may start inside a character's bytes only if it ends there too, so this keeps characters whole.
-        while keep < held.count, held[held.count - keep] & 0xC0 == 0x80, keep > 0 { keep += 1 }
-        let sure = held.prefix(held.count - keep)
+        // What is kept starts as a stop string does, with a whole character, so the cut is between characters.
+        let sure = held.dropLast(stops.map { overlap(with: $0) }.max() ?? 0)
         held.removeFirst(sure.count)
         return String(decoding: sure, as: UTF8.self)
     }
