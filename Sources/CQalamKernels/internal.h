@@ -76,7 +76,13 @@ extern const k_table k_table_neon;
 
 // MARK: Scratch memory (threads.c)
 
-typedef enum { K_SCRATCH_GEMM_SHARED, K_SCRATCH_GEMM_BLOCK, K_SCRATCH_ATTENTION, K_SCRATCH_OTHER, K_SCRATCH_KINDS } k_scratch_kind;
+typedef enum {
+    K_SCRATCH_GEMM_SHARED,
+    K_SCRATCH_GEMM_BLOCK,
+    K_SCRATCH_ATTENTION,
+    K_SCRATCH_OTHER,
+    K_SCRATCH_KINDS,
+} k_scratch_kind;
 
 /// The calling thread's buffer of that kind, at least `bytes` long and 64-byte aligned, kept until the thread ends. Its
 /// content is undefined; asking again may move it. A body nested in another body must use another kind.

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c,avx2"))), apply_to = function)
+#define K_TARGET "avx512f,avx512bw,avx512dq,avx512vl,fma,f16c,avx2"
+#pragma clang attribute push(__attribute__((target(K_TARGET))), apply_to = function)
 #include "Shared/vector.inc"
 #include "Shared/range.inc"
 #include "Shared/product.inc"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The thread pool: one parallel loop at a time. Workers spin for about half a millisecond after a loop, because the next
-// one mostly follows within microseconds, then sleep on a condition variable. Chunks are claimed from a counter, and the
-// caller waits only for workers that have joined its loop: a processor busy with something else delays one chunk at most.
+// The thread pool: one parallel loop at a time. Workers spin for about half a millisecond after a loop, because the
+// next one mostly follows within microseconds, then sleep on a condition variable. Chunks are claimed from a counter,
+// and the caller waits only for workers that have joined its loop: a processor that is busy with something else delays
+// one chunk at most.
 #define _GNU_SOURCE
 #include "internal.h"
 
