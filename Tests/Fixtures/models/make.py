@@ -186,7 +186,9 @@ def make(name):
     model.generation_config.pad_token_id = 0
     model.to(dtype).save_pretrained(folder, max_shard_size=shard)
     ids = torch.randint(VOCABULARY, (SEQUENCES, LENGTH), generator=torch.Generator().manual_seed(seed + 100))
-    write_json(folder / "golden.json", golden(model.double().train(False), ids, rows))
+    # Opened again as a user would: casting the model above rounded the rotary frequencies too, which no file holds.
+    stored = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    write_json(folder / "golden.json", golden(stored.double().train(False), ids, rows))
     if name == "tiny-llama-tied":
         write_older_config(folder)
     if name == "tiny-llama":
