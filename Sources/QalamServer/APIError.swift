@@ -47,6 +47,7 @@ package struct APIError: Error, Equatable {
 }
 
 extension APIError: HTTPResponseError {
+    /// The error as a response, with its headers.
     package func response(from request: Request, context: some RequestContext) -> Response {
         var response = Response(json: json, status: status)
         response.headers.append(contentsOf: headers)
@@ -104,8 +105,10 @@ extension APIError {
     /// None of the models served is called `id`.
     package static func unknownModel(_ id: String, served: [String]) -> APIError {
         let names = served.isEmpty ? "none is served here" : "served here: \(served.joined(separator: ", "))"
+        // Some clients tell errors apart by these two words in the message.
         return APIError(
-            "The model `\(id)` does not exist (\(names)).", status: .notFound, param: "model", code: "model_not_found")
+            "The model `\(id)` does not exist; \(names) (invalid_request_error: model_not_found).",
+            status: .notFound, param: "model", code: "model_not_found")
     }
 
     /// The body has more bytes than the server takes.

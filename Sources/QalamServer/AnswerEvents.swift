@@ -15,8 +15,8 @@ enum AnswerEvent: Sendable {
 
 /// Reads several answers at once, and calls `body` for what happens, in order, until all have ended.
 ///
-/// The streams are dropped, and with that the models' work ends, as soon as `body` throws or the task is cancelled. When
-/// the server is told to stop, the answers get `grace` to end; then they fail with `APIError.stopping`.
+/// The streams are dropped, and with that the models' work ends, as soon as `body` throws or the task is cancelled.
+/// When the server is told to stop, the answers get `grace` to end; then they fail with `APIError.stopping`.
 func withAnswerEvents(
     of streams: [AsyncThrowingStream<TextEvent, any Error>], tick: Duration, grace: Duration,
     _ body: @concurrent (AnswerEvent) async throws -> Void
@@ -26,9 +26,11 @@ func withAnswerEvents(
         for (choice, stream) in streams.enumerated() {
             group.addTask {
                 do {
-                    for try await event in stream { continuation.yield(.event(choice: choice, event)) }
-                    // Without effect after `finished`: nobody waits for this answer any more.
-                    continuation.yield(.failed(UnfinishedAnswer(choice: choice)))
+                    for try await event in stream {
+                        continuation.yield(.event(choice: choice, event))
+                        if case .finished = event { return }
+                    }
+                    throw UnfinishedAnswer()
                 } catch {
                     continuation.yield(.failed(error))
                 }
@@ -47,22 +49,16 @@ func withAnswerEvents(
         }
         defer { group.cancelAll() }
 
-        var running = Set(streams.indices)
+        var running = streams.count
         for await event in events {
-            if case .failed(let error) = event {
-                if let unfinished = error as? UnfinishedAnswer, !running.contains(unfinished.choice) { continue }
-            }
             try await body(event)
             if case .failed = event { return }
-            if case .event(let choice, .finished) = event { running.remove(choice) }
-            if running.isEmpty { return }
+            if case .event(_, .finished) = event { running -= 1 }
+            if running == 0 { return }
         }
-        try Task.checkCancellation()
+        try Task.checkCancellation()  // why the loop has ended: `events` never does by itself
     }
 }
 
 /// A model's stream ended without saying why.
-struct UnfinishedAnswer: Error {
-    /// Which answer of the request.
-    let choice: Int
-}
+struct UnfinishedAnswer: Error {}

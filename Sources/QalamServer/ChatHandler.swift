@@ -121,7 +121,7 @@ struct AnswerSender {
 
     private var usage = Usage(promptTokens: 0, completionTokens: 0)
     private var failed = false
-    private var silent = false
+    private var silent = true
 
     /// A sender of nothing yet.
     init(answer: ChatResponse, withUsage: Bool) {

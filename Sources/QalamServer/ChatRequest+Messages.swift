@@ -61,7 +61,10 @@ extension ChatRequest {
     private static func text(_ field: RequestField) throws(APIError) -> String {
         switch field.value {
         case .string(let text): return text
-        case .array(let parts) where parts.isEmpty: throw field.error("must hold at least one part.", code: "empty_array")
+        case .array(let parts) where parts.isEmpty:
+            throw field.error(
+                "must hold at least one part.",
+                code: "empty_array")
         case .array:
             var text = ""
             for part in try field.elements() { text += try self.part(part) }

@@ -23,16 +23,18 @@ package struct ChatRequest: Sendable, Equatable {
     /// Reads a request.
     /// - Throws: `APIError` with status 400 that names the first field at fault.
     package init(_ body: JSONValue, choiceLimit: Int = 8) throws(APIError) {
-        guard case .object = body else {
+        guard case .object(let members) = body else {
             throw APIError("The body must be a JSON object, but is \(body.kind).", code: "invalid_type")
+        }
+        if let unknown = members.first(where: { !Self.fieldNames.contains($0.name) }) {
+            throw RequestField(path: unknown.name, value: unknown.value).unrecognized
         }
         var seen: Set<String> = []
         for (name, field) in try RequestField(path: "", value: body).members() {
             seen.insert(name)
             if try readSampling(name, field) { continue }
             if try readOutput(name, field, choiceLimit: choiceLimit) { continue }
-            guard let other = Self.otherFields[name] else { throw field.unrecognized }
-            try other.check(field)
+            try Self.otherFields[name]?.check(field)
         }
         if !seen.contains("model") {
             throw APIError("You must provide a model parameter.", param: "model", code: "missing_required_parameter")
@@ -52,6 +54,12 @@ package struct ChatRequest: Sendable, Equatable {
                 code: "invalid_parameter_combination")
         }
     }
+
+    /// Every field that OpenAI or this server knows.
+    package static let fieldNames: Set<String> = Set(otherFields.keys).union([
+        "model", "messages", "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty",
+        "repetition_penalty", "seed", "max_tokens", "max_completion_tokens", "stop", "n", "stream", "stream_options",
+    ])
 
     /// Takes a field that says how tokens are drawn; false: it is none.
     private mutating func readSampling(_ name: String, _ field: RequestField) throws(APIError) -> Bool {

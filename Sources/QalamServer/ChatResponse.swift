@@ -62,7 +62,7 @@ package struct ChatResponse: Sendable {
 
     /// A piece of a stream: `delta` for one choice.
     ///
-    /// - Parameter withUsage: whether the stream will end with usage; the other chunks then say that theirs is null.
+    /// If the stream will end with usage (`withUsage`), the other chunks say that theirs is null.
     package func chunk(
         _ choice: Int, delta: JSONValue, finish: FinishReason? = nil, withUsage: Bool
     ) -> JSONValue {

@@ -34,7 +34,7 @@ private struct JSONParser {
         self.bytes = bytes
     }
 
-    /// The byte at the cursor; 0 at the end (a NUL is nowhere allowed outside strings, so the two need no telling apart).
+    /// The byte at the cursor; 0 at the end (outside strings a NUL is as wrong as the end).
     var next: UInt8 { at < bytes.count ? bytes[at] : 0 }
 
     func error(_ what: String) -> JSONError { JSONError(what: what, offset: at) }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Any JSON (RFC 8259). Objects keep their members' order, so that what we send reads as OpenAI's own bodies do.
+/// Any JSON (RFC 8259).
+///
+/// Objects keep their members' order, so that what we send reads as OpenAI's own bodies do.
 package indirect enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
@@ -60,12 +62,19 @@ package indirect enum JSONValue: Sendable, Equatable {
 extension JSONValue: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
+    /// `nil` is `null`.
     package init(nilLiteral: ()) { self = .null }
+    /// `true` and `false`.
     package init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// A number without a fraction.
     package init(integerLiteral value: Int) { self = .integer(value) }
+    /// A number with a fraction.
     package init(floatLiteral value: Double) { self = .number(value) }
+    /// A string.
     package init(stringLiteral value: String) { self = .string(value) }
+    /// An array.
     package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+    /// An object, its members in this order.
     package init(dictionaryLiteral elements: (String, JSONValue)...) {
         self = .object(elements.map { Member($0.0, $0.1) })
     }

@@ -46,14 +46,17 @@ struct ResponseShaping<Context: RequestContext>: RouterMiddleware {
 
 /// Refuses requests that a web page elsewhere makes a browser send: the server has no other guard on this machine.
 ///
-/// - A page can have its own name point to this machine (DNS rebinding), but then the browser sends that name as `Host`.
+/// - A page can have its own name point here (DNS rebinding), but then the browser sends that name as `Host`.
 /// - A page can send a form here without asking, but then the browser sends where the page is from as `Origin`.
 struct BrowserGuard<Context: RequestContext>: RouterMiddleware {
     /// The names that `Host` may have; nil: any.
     private let hosts: Set<String>?
+    /// The names that a page of ours may come from, whatever `Host` is: those of proxies.
+    private let proxies: Set<String>
 
     /// Allows what `configuration` allows.
     init(_ configuration: ServerConfiguration) {
+        proxies = Set(configuration.allowedHosts.map { $0.lowercased() })
         guard configuration.isLoopback || !configuration.allowedHosts.isEmpty else {
             hosts = nil
             return
@@ -75,8 +78,9 @@ struct BrowserGuard<Context: RequestContext>: RouterMiddleware {
             }
         }
         if let origin = request.headers[.origin] {
-            let from = origin.split(separator: "/", omittingEmptySubsequences: false).last.map(String.init)
-            guard let from, from.lowercased() == authority?.lowercased() else {
+            // "https://name:port", or "null"
+            let from = origin.split(separator: "/", omittingEmptySubsequences: false).last.map { $0.lowercased() } ?? ""
+            guard from == authority?.lowercased() || proxies.contains(hostName(from)) else {
                 throw APIError(
                     "Requests from web pages of other sites are not allowed.", status: .forbidden,
                     code: "origin_not_allowed")

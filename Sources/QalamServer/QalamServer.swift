@@ -30,9 +30,10 @@ public struct QalamServer: Sendable {
 
     /// Serves until SIGINT or SIGTERM; running answers then get `configuration.grace` to end.
     ///
-    /// - Parameter onReady: called with the address of the page, such as `http://127.0.0.1:8080`, once it can be opened.
+    /// - Parameter onReady: called once with the address of the page, such as `http://127.0.0.1:8080`.
     /// - Throws: `ServerError` if the server can't start.
     public func run(onReady: @escaping @Sendable (String) -> Void) async throws {
+        guard (0...65535).contains(configuration.port) else { throw ServerError.badPort(configuration.port) }
         var names: Set<String> = []
         for model in models where !names.insert(model.id).inserted { throw ServerError.duplicateModel(model.id) }
         var group = ServiceGroupConfiguration(

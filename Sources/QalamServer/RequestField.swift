@@ -50,24 +50,25 @@ struct RequestField {
         default: throw expected("an integer")
         }
         guard range.contains(number) else {
-            let limits = range.upperBound == .max ? "at least \(range.lowerBound)" : Self.describe(range)
-            throw error("must be \(limits), but is \(number).")
+            let limits = range.upperBound == .max ? "" : " and at most \(range.upperBound)"
+            throw error("must be at least \(range.lowerBound)\(limits), but is \(number).")
         }
         return number
     }
 
     /// A number, which must lie in `range`.
     func float(in range: ClosedRange<Float>) throws(APIError) -> Float {
-        let number: Double
+        let number: Float
         switch value {
-        case .integer(let value): number = Double(value)
-        case .number(let value): number = value
+        case .integer(let value): number = Float(value)
+        case .number(let value): number = Float(value)
         default: throw expected("a number")
         }
-        guard (Double(range.lowerBound)...Double(range.upperBound)).contains(number) else {
-            throw error("must be \(Self.describe(range)), but is \(number).")
+        guard range.contains(number) else {
+            let (low, high) = (Self.short(range.lowerBound), Self.short(range.upperBound))
+            throw error("must be at least \(low) and at most \(high), but is \(Self.short(number)).")
         }
-        return Float(number)
+        return number
     }
 
     /// The elements, each with its place.
@@ -86,7 +87,8 @@ struct RequestField {
         }
     }
 
-    private static func describe<Bound>(_ range: ClosedRange<Bound>) -> String {
-        "between \(range.lowerBound) and \(range.upperBound)"
+    /// 2 rather than 2.0.
+    private static func short(_ number: Float) -> String {
+        Int(exactly: number).map(String.init) ?? number.description
     }
 }

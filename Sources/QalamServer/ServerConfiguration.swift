@@ -6,8 +6,10 @@ public struct ServerConfiguration: Sendable, Equatable {
     public var host = "127.0.0.1"
     /// The port to listen on; 0 takes any free one.
     public var port = 8080
-    /// Names by which browsers may call the server, beside `host`, `localhost` and the loopback addresses: those a reverse
-    /// proxy passes on. Without them, a server on a loopback address refuses other names (they would be DNS rebinding).
+    /// Names by which browsers may call the server, beside `host`, `localhost` and the loopback addresses.
+    ///
+    /// They are those that a reverse proxy passes on. Without them, a server on a loopback address refuses all other
+    /// names, as they would be DNS rebinding.
     public var allowedHosts: [String] = []
     /// The largest request body, in bytes.
     public var bodyLimit = 8 << 20
@@ -35,6 +37,8 @@ public enum ServerError: Error, Equatable, CustomStringConvertible {
     case portInUse(host: String, port: Int)
     /// This user may not listen there.
     case portNotPermitted(port: Int)
+    /// There is no such port.
+    case badPort(Int)
     /// The host isn't an address of this machine.
     case badHost(String)
     /// Two models have one name.
@@ -44,9 +48,14 @@ public enum ServerError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .portInUse(let host, let port):
-            "Port \(port) on \(host) is already in use: stop the other program, or choose another port (0 takes any free one)."
+            """
+            Port \(port) on \(host) is already in use: stop the other program,
+                or choose another port (0 takes any free one).
+            """
         case .portNotPermitted(let port):
             "Port \(port) is reserved by the system: choose one above 1023."
+        case .badPort(let port):
+            "\(port) is not a port: choose one from 0 (any free one) to 65535."
         case .badHost(let host):
             "\(host) is not an address of this machine: use 127.0.0.1, or 0.0.0.0 to listen on all."
         case .duplicateModel(let id):

@@ -29,14 +29,7 @@ function save() {
   if (!stored.save(list)) toast(t("notSaved"));
 }
 
-function newChat() {
-  current = null;
-  showMenu(false);
-  drawList();
-  drawThread();
-  $("draft").focus();
-}
-
+/** Shows a conversation; null: the welcome. */
 function open(conversation) {
   current = conversation;
   showMenu(false);
@@ -101,7 +94,7 @@ function remove(conversation) {
   running.get(conversation.id)?.controller.abort();
   list.splice(place, 1);
   save();
-  if (conversation === current) newChat();
+  if (conversation === current) open(null);
   else drawList();
   toast(t("deleted"), () => {
     list.splice(place, 0, conversation);
@@ -178,13 +171,13 @@ function below(message) {
     const text = t("errors")[message.error.code] ?? (message.error.text || t("errors").network);
     node.append(spoken("p", "error", text));
   }
-  const note = message.stopped ? t("stopped") : message.cut ? t("cut") : "";
-  if (note) node.append(spoken("p", "note", note));
   const actions = make("div", "actions");
   if (message.content) actions.append(copier(() => message.content));
   if (message === current?.messages.at(-1)) {
     actions.append(button("icon small", message.error ? t("tryAgain") : t("again"), "again", regenerate));
   }
+  if (message.stopped) actions.append(spoken("span", "stats", t("stopped")));
+  if (message.cut) actions.append(spoken("span", "stats", t("cut")));
   if (message.stats) actions.append(spoken("span", "stats", statistics(message.stats)));
   node.append(actions);
   return node;
@@ -333,7 +326,6 @@ function applyLanguage() {
     if (node.matches("button")) node.title = t(node.dataset.label);
   }
   $("language").textContent = t("otherLanguage");
-  $("language").lang = language === "ar" ? "en" : "ar";
   $("suggestions").replaceChildren(...t("suggestions").map(([title, text]) => {
     const node = make("button", "", make("b", "", title), make("span", "", text));
     node.type = "button";
@@ -372,19 +364,15 @@ function showSettings() {
   };
   const whole = (name) => form.elements[name].value === "" ? null : Math.trunc(Number(form.elements[name].value));
   form.oninput = outputs;
-  form.onsubmit = (event) => {
-    const value = event.submitter?.value;
-    if (value === "reset") {
-      event.preventDefault();
-      show(storedSettings.defaults);
-    } else if (value !== "cancel") {
-      settings = {
-        system: form.elements.system.value, temperature: Number(form.elements.temperature.value),
-        topP: Number(form.elements.topP.value), maxTokens: whole("maxTokens"), seed: whole("seed"),
-      };
-      storedSettings.save(settings);
-    }
+  form.onsubmit = () => {
+    settings = {
+      system: form.elements.system.value, temperature: Number(form.elements.temperature.value),
+      topP: Number(form.elements.topP.value), maxTokens: whole("maxTokens"), seed: whole("seed"),
+    };
+    storedSettings.save(settings);
   };
+  $("reset").onclick = () => show(storedSettings.defaults);
+  $("cancel").onclick = () => $("settings").close();
   show(settings);
   $("settings").showModal();
 }
@@ -407,7 +395,7 @@ async function loadModels() {
 
 const apple = /Mac|iPhone|iPad/.test(navigator.platform);
 $("new").querySelector("kbd").textContent = apple ? "⇧⌘O" : "Ctrl ⇧ O";
-$("new").addEventListener("click", newChat);
+$("new").addEventListener("click", () => open(null));
 $("search").addEventListener("input", drawList);
 $("open-menu").addEventListener("click", () => showMenu(true));
 $("close-menu").addEventListener("click", () => {
@@ -448,7 +436,7 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.code === "KeyO" && event.shiftKey && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    newChat();
+    open(null);
   }
 });
 window.addEventListener("pagehide", () => running.size && stored.save(list));
