@@ -2,7 +2,9 @@
 internal import Foundation
 
 /// Random numbers by position: number i of a stream depends on the seed, the stream and i alone, so that results depend
-/// neither on the order of calls nor on the number of threads. The mixing is SplitMix64's (Steele et al. 2014).
+/// neither on the order of calls nor on the number of threads.
+///
+/// The mixing is SplitMix64's (Steele et al. 2014).
 public struct CounterRandom: RandomNumberGenerator, Sendable {
     private let key: UInt64
     /// The position of the next number; save it to continue a stream later.

@@ -31,20 +31,22 @@ public struct Loss {
 
 /// The output projection and softmax cross-entropy in one operation that keeps neither logits nor probabilities.
 ///
-/// The gradients of the projection are computed here, a block of rows at a time, while that block's logits are at hand: the
-/// head's weight gets its share at once, and `Loss.backward` carries on from the hidden states.
+/// The gradients of the projection are computed here, a block of rows at a time, while that block's logits are at hand:
+/// the head's weight gets its share at once, and `Loss.backward` carries on from the hidden states.
 /// - Parameters:
 ///   - hidden: (N,C)
 ///   - head: (V,C)
 ///   - targets: N ids, -1 for rows without a loss
 ///   - gradientScale: what each row's loss is multiplied by before differentiation, such as 1/(rows of the whole batch)
+/// - Returns: the loss of each row, which `Loss.backward` differentiates.
 /// - Complexity: 2·N·V·C FLOPs, 6·N·V·C if gradients are recorded; 64 MB of logits at a time.
 public func linearCrossEntropy(
     _ hidden: Tensor, head: Tensor, targets: [Int32], gradientScale: Float = 1
 ) -> Loss {
     let (N, C) = hidden.rowsAndColumns
     let V = head.shape[0]
-    precondition(targets.count == N && head.shape == [V, C], "loss: \(targets.count) targets, \(hidden.shape), \(head.shape)")
+    precondition(
+        targets.count == N && head.shape == [V, C], "loss: \(targets.count) targets, \(hidden.shape), \(head.shape)")
     precondition(targets.allSatisfy { $0 >= -1 && $0 < V }, "loss: a target outside 0..<\(V)")
     let records = hidden.node != nil || head.node != nil
     let hiddenGradient = records ? Tensor(uninitialized: hidden.shape, on: hidden.device) : nil

@@ -28,7 +28,9 @@ public final class Device: Sendable {
     /// Bytes taken from the system and not given back: in use or kept for reuse.
     public var reservedBytes: Int { blocks.withLock { $0.reserved } }
 
-    /// How many threads share the work of an operation. Change it only while none runs.
+    /// How many threads share the work of an operation.
+    ///
+    /// Change it only while none runs.
     public var threads: Int {
         get { k_threads() }
         set {

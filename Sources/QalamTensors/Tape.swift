@@ -3,9 +3,9 @@ internal import CQalamKernels
 
 /// One recorded operation: the tape is the graph of these nodes, held by the tensors that came out of them.
 ///
-/// An operation whose inputs carry nodes gives its output a node with a rule: from the gradient of the output, add to the
-/// gradients of the inputs. Reverse-mode differentiation walks the nodes from the loss backwards (Griewank & Walther 2008,
-/// ch. 3); each node is emptied as soon as its rule has run, so that activations are freed on the way.
+/// An operation whose inputs carry nodes gives its output a node with a rule: from the gradient of the output, add to
+/// the gradients of the inputs. Reverse-mode differentiation walks the nodes from the loss backwards (Griewank &
+/// Walther 2008, ch. 3); each node is emptied as soon as its rule has run, so that activations are freed on the way.
 public final class Node {
     private let shape: [Int]
     private var inputs: [Node]
@@ -44,8 +44,8 @@ public final class Node {
         accumulate { into, _ in k_axpy(into, 1, gradient.pointer, gradient.count) }
     }
 
-    /// Lets a kernel write the gradient: `write(pointer, accumulate)` adds to what is there if `accumulate`, and overwrites
-    /// arbitrary contents otherwise.
+    /// Lets a kernel write the gradient: `write(pointer, accumulate)` adds to what is there if `accumulate`, and
+    /// overwrites arbitrary contents otherwise.
     func accumulate(_ write: (UnsafeMutablePointer<Float>, Bool) -> Void) {
         guard var gradient = pending else {
             let fresh = Tensor(uninitialized: shape)
@@ -110,7 +110,8 @@ extension Tensor {
 
     /// Differentiates the sum of this tensor with `weights` (all ones if nil) with respect to every leaf behind it.
     public func backward(_ weights: Tensor? = nil) {
-        precondition(weights.map { $0.shape == shape } ?? true, "backward: \(String(describing: weights?.shape)) for \(shape)")
+        precondition(
+            weights.map { $0.shape == shape } ?? true, "backward: \(String(describing: weights?.shape)) for \(shape)")
         node?.backward(weights ?? Tensor(repeating: 1, shape, on: device))
     }
 

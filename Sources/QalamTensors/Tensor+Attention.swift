@@ -6,7 +6,9 @@ internal import Foundation
 public struct AttentionShape: Sendable, Equatable {
     /// Query heads, H.
     public var heads: Int
-    /// Key and value heads, Hkv; H is a multiple of it (Ainslie et al. 2023).
+    /// Key and value heads, Hkv; H is a multiple of it.
+    ///
+    /// Fewer than H: grouped queries (Ainslie et al. 2023).
     public var kvHeads: Int
     /// Floats per head, D.
     public var headDim: Int
@@ -26,7 +28,9 @@ public struct AttentionShape: Sendable, Equatable {
     var scale: Float { 1 / Float(headDim).squareRoot() }
 }
 
-/// Rotary position embedding (Su et al. 2021), on pairs (i, i + D/2) as in Hugging Face's Llama.
+/// Rotary position embedding, on pairs (i, i + D/2) as in Hugging Face's Llama.
+///
+/// RoFormer (Su et al. 2021).
 public struct RoPE: Sendable {
     /// θ^(-2i/D) for each pair.
     let inverseFrequency: [Float]
@@ -50,6 +54,8 @@ public struct RoPE: Sendable {
 /// `qkv` is rotated in place, so it must be fresh from a projection.
 /// - Parameters:
 ///   - qkv: (B·T, (H + 2·Hkv)·D): queries, keys and values of each token side by side
+///   - s: H, Hkv and D
+///   - batch: B
 ///   - rope: nil for models with learned positions
 ///   - positions: of each row, for `rope`
 /// - Returns: (B·T, H·D)
@@ -110,6 +116,9 @@ package struct LayerCache {
     ///
     /// - Parameters:
     ///   - qkv: (N, (H + 2·Hkv)·D), the rows of this sequence, rotated in place by `rope`
+    ///   - s: H, Hkv and D
+    ///   - rope: nil for models with learned positions
+    ///   - positions: of each row, for `rope`
     ///   - out: (N, H·D), written
     package mutating func attend(_ qkv: Tensor, _ s: AttentionShape, rope: RoPE?, positions: [Int32], out: Tensor) {
         let N = qkv.shape[0]

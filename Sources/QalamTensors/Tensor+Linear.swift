@@ -60,12 +60,15 @@ private func linearGradient(_ dy: Tensor, x: Tensor, weight: Tensor, bias: Tenso
 }
 
 /// The feed-forward layer of GPT-2, down(gelu(up(x))), in one node, so that GELU and its gradient run while a product's
-/// tile is in cache. GELU is the tanh approximation (Hendrycks & Gimpel 2016).
+/// tile is in cache.
+///
+/// GELU is the tanh approximation (Hendrycks & Gimpel 2016).
 ///
 /// - Parameters:
 ///   - x: (…,C)
 ///   - up: weight (F,C) and bias (F)
 ///   - down: weight (C,F) and bias (C)
+/// - Returns: (…,C)
 public func geluFeedForward(
     _ x: Tensor, up: (weight: Tensor, bias: Tensor?), down: (weight: Tensor, bias: Tensor?)
 ) -> Tensor {

@@ -6,6 +6,8 @@ internal import CQalamKernels
 /// - Parameters:
 ///   - x: (…,C)
 ///   - weight: (C)
+///   - epsilon: added to the mean square
+/// - Returns: (…,C)
 public func rmsNorm(_ x: Tensor, _ weight: Tensor, epsilon: Float) -> Tensor {
     let (rows, C) = x.rowsAndColumns
     precondition(weight.shape == [C], "rmsNorm: \(x.shape) by \(weight.shape)")
@@ -20,12 +22,15 @@ public func rmsNorm(_ x: Tensor, _ weight: Tensor, epsilon: Float) -> Tensor {
     }
 }
 
-/// (x - mean) / deviation · weight + bias over the last axis (Ba et al. 2016).
+/// (x - mean) / deviation · weight + bias over the last axis.
 ///
+/// Layer normalization (Ba et al. 2016).
 /// - Parameters:
 ///   - x: (…,C)
 ///   - weight: (C)
 ///   - bias: (C), or nil
+///   - epsilon: added to the variance
+/// - Returns: (…,C)
 public func layerNorm(_ x: Tensor, _ weight: Tensor, bias: Tensor?, epsilon: Float) -> Tensor {
     let (rows, C) = x.rowsAndColumns
     precondition(weight.shape == [C], "layerNorm: \(x.shape) by \(weight.shape)")
@@ -43,8 +48,10 @@ public func layerNorm(_ x: Tensor, _ weight: Tensor, bias: Tensor?, epsilon: Flo
     }
 }
 
-/// Opens the gradients of a norm's input and weights for one kernel call. Weights' gradients are added to, so a fresh one
-/// starts from zero; an input that needs no gradient gets scratch memory.
+/// Opens the gradients of a norm's input and weights for one kernel call.
+///
+/// Weights' gradients are added to, so a fresh one starts from zero; an input that needs no gradient gets scratch
+/// memory.
 private func normGradient(
     x: Tensor, weights: [Tensor?], _ run: (UnsafeMutablePointer<Float>, [UnsafeMutablePointer<Float>?], Bool) -> Void
 ) {

@@ -3,8 +3,9 @@ internal import CQalamKernels
 
 /// A dense array of float32 in row-major order, on a device, possibly recorded on the tape.
 ///
-/// A tensor is a view of shared memory: copying the struct copies no numbers. Operations return new tensors; the few that
-/// write in place say so in their names. Not `Sendable` when recorded; use `detached` to hand values to another task.
+/// A tensor is a view of shared memory: copying the struct copies no numbers. Operations return new tensors; the few
+/// that write in place say so in their names. Not `Sendable` when recorded; use `detached` to hand values to another
+/// task.
 public struct Tensor {
     /// The extents of its axes, outermost first.
     public let shape: [Int]
@@ -51,7 +52,9 @@ public struct Tensor {
     /// The same numbers without their history.
     public var detached: Tensor { Tensor(shape: shape, storage: storage, offset: offset) }
 
-    /// Its first number: the address for kernels. Valid while the tensor is.
+    /// Its first number: the address for kernels.
+    ///
+    /// Valid while the tensor is.
     package var pointer: UnsafeMutablePointer<Float> { storage.pointer + offset }
 
     /// All its numbers, writable: for loaders, optimizers and samplers.
