@@ -16,13 +16,15 @@ public protocol WeightSource {
     /// Writes the tensor `name`, of exactly `shape` in row-major order, into `destination`.
     ///
     /// - Throws: `FormatError` that names the tensor if it is missing or has another shape.
-    func fill(_ name: String, shape: [Int], initial: Initial, into destination: UnsafeMutableBufferPointer<Float>) throws
+    func fill(
+        _ name: String, shape: [Int], initial: Initial, into destination: UnsafeMutableBufferPointer<Float>
+    ) throws
 }
 
 /// A parameter of a model: one tensor in memory, which files may know as several.
 ///
-/// Projections that are computed together (queries, keys and values; gate and up) lie behind one another in one tensor, so
-/// that one product computes them; each part keeps its own name and shape for files and optimizers.
+/// Projections that are computed together (queries, keys and values; gate and up) lie behind one another in one tensor,
+/// so that one product computes them; each part keeps its own name and shape for files and optimizers.
 public struct Parameter {
     /// A named piece of the tensor, as it stands in files.
     public struct Part: Sendable, Equatable {
@@ -85,8 +87,8 @@ public struct Parameter {
     }
 }
 
-/// A scope of names in a source of weights: `w["layers"][0]["q_proj"]` descends; asking for a parameter loads or draws it and
-/// records it, so that the list of parameters is what the model asked for, in its order.
+/// A scope of names in a source of weights: `w["layers"][0]["q_proj"]` descends; asking for a parameter loads or draws
+/// it and records it, so that the list of parameters is what the model asked for, in its order.
 public struct Weights {
     private final class Record {
         var parameters: [Parameter] = []
@@ -137,6 +139,8 @@ public struct Weights {
     ///   - initial: how each starts if there is nothing to load
     ///   - role: what the tensor does
     ///   - transposed: whether files hold (columns, rows)
+    /// - Returns: (sum of the rows, columns…)
+    /// - Throws: what the source throws: `FormatError` that names a missing or misshapen piece.
     public func stacked(
         _ pieces: [(name: String, rows: Int)], columns: [Int], _ initial: Initial, role: Parameter.Role,
         transposed: Bool = false

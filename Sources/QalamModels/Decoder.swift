@@ -85,6 +85,7 @@ public struct Decoder {
     /// - Parameters:
     ///   - ids: N token ids, each in 0..<V
     ///   - context: whose rows belong together, and their past
+    /// - Returns: the states after the last norm, (N,C)
     public func hidden(_ ids: [Int32], _ context: inout some AttentionContext) -> Tensor {
         var x = embedding(ids, embeddingTable)  // (N,C)
         if let positionTable { x = x + embedding(context.positions, positionTable) }

@@ -28,7 +28,8 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
 extension DecoderConfig {
     /// Reads `config.json` of a Hugging Face folder.
     ///
-    /// - Throws: `FormatError` that names file and key, or `ModelError` for a model that this version can't run faithfully.
+    /// - Throws: `FormatError` that names file and key, or `ModelError` for a model that this version can't run
+    ///   faithfully.
     public init(contentsOf url: URL) throws {
         let j = try JSONReader(contentsOf: url)
         let type = try j.string("model_type")
@@ -102,15 +103,20 @@ extension DecoderConfig {
         return try j.positiveDouble("rope_theta", default: 10000)
     }
 
-    private static func require(_ j: JSONReader, _ key: String, oneOf allowed: [String], default fallback: String) throws {
+    private static func require(
+        _ j: JSONReader, _ key: String, oneOf allowed: [String], default fallback: String
+    ) throws {
         let value = try j.string(key, default: fallback)
         guard allowed.contains(value) else { throw ModelError.unsupportedSetting(file: j.file, key: key, value: value) }
     }
 
-    /// Refuses sizes whose products would overflow or could never be held: a corrupt config is found before memory is asked.
+    /// Refuses sizes whose products would overflow or could never be held: a corrupt config is found before memory is
+    /// asked.
     private func checkSizes(_ j: JSONReader) throws {
         let limit = 1 << 24
-        let sizes = [vocabularySize, hiddenSize, layers, intermediateSize, contextLength, attention.heads, attention.headDim]
+        let sizes = [
+            vocabularySize, hiddenSize, layers, intermediateSize, contextLength, attention.heads, attention.headDim,
+        ]
         guard sizes.allSatisfy({ $0 <= limit }), Double(vocabularySize) * Double(hiddenSize) < 1e12,
             Double(layers) * Double(hiddenSize) * Double(intermediateSize) < 1e13
         else { throw j.error("hidden_size", "the sizes in this file are beyond any model; the file is damaged.") }
@@ -127,7 +133,9 @@ extension DecoderConfig {
             "torch_dtype": dtype,
         ]
         keys["bos_token_id"] = bosToken.map { Int($0) }
-        if !eosTokens.isEmpty { keys["eos_token_id"] = eosTokens.count == 1 ? Int(eosTokens[0]) : eosTokens.map { Int($0) } }
+        if !eosTokens.isEmpty {
+            keys["eos_token_id"] = eosTokens.count == 1 ? Int(eosTokens[0]) : eosTokens.map { Int($0) }
+        }
         return keys.merging(family == .llama ? llamaKeys : gpt2Keys) { $1 }
     }
 

@@ -51,8 +51,8 @@ public struct DecoderConfig: Sendable, Equatable {
     /// The ids that end one.
     public var eosTokens: [Int32]
 
-    /// A model of this family with its usual switches: SwiGLU of 8/3 the width (rounded up to whole vectors) or GELU of four
-    /// times the width, a tied head, no bos or eos.
+    /// A model of this family with its usual switches: SwiGLU of 8/3 the width (rounded up to whole vectors) or GELU of
+    /// four times the width, a tied head, no bos or eos.
     public init(
         _ family: DecoderFamily, vocabularySize: Int, hiddenSize: Int, layers: Int, attention: AttentionShape,
         contextLength: Int
@@ -88,8 +88,9 @@ public struct DecoderConfig: Sendable, Equatable {
         return layers * block + normSize + embeddings
     }
 
-    /// FLOPs of one token's forward and backward pass at context T: 6 for each number in a product (Kaplan et al. 2020),
-    /// and attention over half the context on average.
+    /// FLOPs of one token's forward and backward pass at context T.
+    ///
+    /// 6 for each number in a product (Kaplan et al. 2020), and attention over half the context on average.
     public func trainingFLOPs(context T: Int) -> Double {
         let positions = position == .learned ? contextLength * hiddenSize : 0
         let inputTable = tiedHead ? 0 : vocabularySize * hiddenSize

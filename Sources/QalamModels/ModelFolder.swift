@@ -42,9 +42,12 @@ public struct ModelFolder {
     /// Loads the weights.
     ///
     /// - Parameter trainable: whether its parameters become leaves of the tape.
+    /// - Returns: the model, ready to run.
+    /// - Throws: `FormatError` that names a damaged, missing or misshapen tensor.
     public func decoder(trainable: Bool = false) throws -> Decoder {
         let file = try Safetensors(url)
-        return try Decoder(config, Weights(Checkpoint(file, optionalPrefix: "\(config.family.names.root)."), trainable: trainable))
+        return try Decoder(
+            config, Weights(Checkpoint(file, optionalPrefix: "\(config.family.names.root)."), trainable: trainable))
     }
 
     /// The id of the token with this text, if the tokenizer has it as a special one.
@@ -94,12 +97,15 @@ extension ModelFolder {
     ///
     /// Each file is replaced atomically, the weights first: a crash in between leaves a folder that opens.
     public static func write(
-        _ decoder: Decoder, _ files: ModelFiles, to url: URL, precision: StoredPrecision, metadata: [String: String] = [:]
+        _ decoder: Decoder, _ files: ModelFiles, to url: URL, precision: StoredPrecision,
+        metadata: [String: String] = [:]
     ) throws {
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         try writeWeights(decoder.parameters, to: url.appending(path: "model.safetensors"), precision, metadata)
         try files.tokenizer.write(to: url)
-        try writeJSON(files.configuration(contextLength: decoder.config.contextLength), to: url.appending(path: "tokenizer_config.json"))
+        try writeJSON(
+            files.configuration(contextLength: decoder.config.contextLength),
+            to: url.appending(path: "tokenizer_config.json"))
         var generation: [String: Any] = [:]
         generation["bos_token_id"] = decoder.config.bosToken.map { Int($0) }
         generation["eos_token_id"] = decoder.config.eosTokens.map { Int($0) }
@@ -130,7 +136,9 @@ package func writeWeights(
 ) throws {
     let tensors = parameters.flatMap { parameter in
         parameter.parts.map { part in
-            TensorToWrite.floats(part.name, shape: part.shape, type: precision == .float32 ? .float32 : .bfloat16) { lend in
+            TensorToWrite.floats(
+                part.name, shape: part.shape, type: precision == .float32 ? .float32 : .bfloat16
+            ) { lend in
                 try parameter.values(of: part).withUnsafeBufferPointer(lend)
             }
         }
