@@ -24,7 +24,8 @@ package struct Batch {
     /// The prompt must be neither empty nor as long as the context.
     package mutating func add(_ request: GenerationRequest) -> Int {
         let length = decoder.config.contextLength
-        precondition(!request.prompt.isEmpty && request.prompt.count < length, "prompt: \(request.prompt.count) of \(length)")
+        precondition(
+            !request.prompt.isEmpty && request.prompt.count < length, "prompt: \(request.prompt.count) of \(length)")
         nextID += 1
         sequences.append(SequenceState(id: nextID, request, decoder.config))
         return nextID

@@ -20,11 +20,17 @@ public struct SamplingOptions: Sendable, Equatable {
     public var temperature: Float = 0.7
     /// Keeps only the k likeliest tokens; 0 keeps all.
     public var topK = 0
-    /// Keeps the likeliest tokens whose probabilities sum to p (Holtzman et al. 2020); 1 keeps all.
+    /// Keeps the likeliest tokens whose probabilities sum to p; 1 keeps all.
+    ///
+    /// Nucleus sampling (Holtzman et al. 2020).
     public var topP: Float = 1
-    /// Keeps tokens at least `minP` times as likely as the likeliest (Nguyen et al. 2024); 0 keeps all.
+    /// Keeps tokens at least `minP` times as likely as the likeliest; 0 keeps all.
+    ///
+    /// Min-p sampling (Nguyen et al. 2024).
     public var minP: Float = 0
-    /// Divides positive and multiplies negative logits of tokens seen in the context (Keskar et al. 2019); 1 is off.
+    /// Divides positive and multiplies negative logits of tokens seen in the context; 1 is off.
+    ///
+    /// The penalty of CTRL (Keskar et al. 2019).
     public var repetitionPenalty: Float = 1
     /// Subtracted from a token's logit for each time it was generated.
     public var frequencyPenalty: Float = 0
@@ -113,5 +119,7 @@ public protocol ChatModel: Sendable {
     ///
     /// Dropping the stream cancels the work.
     /// - Throws: `EngineError` before the first event if the request itself is bad.
-    func chat(_ messages: [ChatMessage], _ options: ChatOptions) async throws -> AsyncThrowingStream<TextEvent, any Error>
+    func chat(
+        _ messages: [ChatMessage], _ options: ChatOptions
+    ) async throws -> AsyncThrowingStream<TextEvent, any Error>
 }

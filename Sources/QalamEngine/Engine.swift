@@ -18,7 +18,9 @@ package actor Engine {
     /// An engine for this model, which becomes its own.
     package init(_ decoder: sending Decoder) { batch = Batch(decoder) }
 
-    /// Starts a request; its tokens come as they are generated. Dropping the stream ends it and frees its memory.
+    /// Starts a request; its tokens come as they are generated.
+    ///
+    /// Dropping the stream ends it and frees its memory.
     package nonisolated func generate(_ request: GenerationRequest) -> AsyncThrowingStream<GenerationEvent, any Error> {
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: GenerationEvent.self)
         Task { await self.start(request, continuation) }

@@ -6,8 +6,11 @@ public import QalamTokenizers
 
 /// A model folder, opened and ready to talk: the place where text meets the engine.
 public struct LoadedModel: ChatModel {
+    /// The name clients call it by.
     public let id: String
+    /// When its config.json was last changed, in seconds since 1970.
     public let created: Int
+    /// The most tokens a conversation and its answer may have together.
     public let contextLength: Int
     /// Text to ids and back.
     public let tokenizer: Tokenizer

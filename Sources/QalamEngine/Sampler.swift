@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import QalamTensors
 internal import Foundation
+internal import QalamTensors
 
 /// Draws tokens from logits as `SamplingOptions` say; holds the random stream and the counts that penalties need.
 ///
@@ -73,7 +73,8 @@ package struct Sampler: Sendable {
         if options.repetitionPenalty != 1 {
             for id in seen where candidates.indices.contains(Int(id)) {
                 let logit = candidates[Int(id)].logit
-                candidates[Int(id)].logit = logit > 0 ? logit / options.repetitionPenalty : logit * options.repetitionPenalty
+                candidates[Int(id)].logit =
+                    logit > 0 ? logit / options.repetitionPenalty : logit * options.repetitionPenalty
             }
         }
         guard options.frequencyPenalty != 0 || options.presencePenalty != 0 else { return }
