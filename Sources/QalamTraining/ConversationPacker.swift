@@ -5,8 +5,8 @@ public import QalamTokenizers
 
 /// Packs conversations: rows of fixed length that hold whole conversations, the loss on the assistant's turns only.
 ///
-/// Each JSON line is `{"messages": [{"role": …, "content": …}, …]}`. Conversations that don't fit a row are left out and
-/// counted.
+/// Each JSON line is `{"messages": [{"role": …, "content": …}, …]}`. Conversations that don't fit a row are left out
+/// and counted.
 /// - Returns: the manifest, and how many conversations were too long.
 /// - Throws: `FormatError` that names the line for anything that is no conversation.
 public func packConversations(
@@ -61,8 +61,9 @@ private struct ConversationRow {
     /// The row, padded; the next one starts empty.
     mutating func take() -> ConversationEncoder.Encoded {
         let missing = length - content.ids.count
-        append(ConversationEncoder.Encoded(
-            ids: Array(repeating: padding, count: missing), counts: Array(repeating: false, count: missing)))
+        append(
+            ConversationEncoder.Encoded(
+                ids: Array(repeating: padding, count: missing), counts: Array(repeating: false, count: missing)))
         defer { content = ConversationEncoder.Encoded() }
         return content
     }

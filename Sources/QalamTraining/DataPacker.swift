@@ -34,8 +34,8 @@ public struct PackProgress: Sendable {
 
 /// Packs texts: one stream of ids, an end-of-text token after each document.
 ///
-/// - Throws: `FormatError` for files that can't be read, `TrainingError` if the tokenizer lacks the end-of-text token or
-///   the texts are empty.
+/// - Throws: `FormatError` for files that can't be read, `TrainingError` if the tokenizer lacks the end-of-text token
+///   or the texts are empty.
 public func packTexts(
     _ paths: [URL], tokenizer: Tokenizer, to folder: URL, _ options: PackOptions,
     progress: (PackProgress) -> Void = { _ in }

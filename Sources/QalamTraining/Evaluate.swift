@@ -9,9 +9,14 @@ public import QalamTokenizers
 /// Bits per byte divides the loss by the bytes of the predicted tokens' text, so that models with different tokenizers
 /// compare.
 /// - Parameters:
-///   - context: T, the length of a row
+///   - decoder: the model
+///   - data: packed with `tokenizer`
+///   - tokenizer: tells how many bytes each token stands for
+///   - T: the length of a row
 ///   - step: steps trained so far, for the record
-///   - rows: the most rows to read, spread evenly over the data
+///   - limit: the most rows to read, spread evenly over the data
+/// - Returns: the figures, or nil if nothing is held out
+/// - Throws: `FormatError` if the packed data is damaged.
 public func evaluate(
     _ decoder: Decoder, _ data: PackedData, tokenizer: Tokenizer, context T: Int, step: Int = 0, rows limit: Int = 256
 ) throws -> Evaluation? {

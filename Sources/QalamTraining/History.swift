@@ -45,7 +45,8 @@ private struct LossCurve {
         return """
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(number(width)) \(number(height))" \
             font-family="system-ui, sans-serif" font-size="12">
-            <style>svg{background:#fff;color:#333}@media(prefers-color-scheme:dark){svg{background:#1b1b1d;color:#ddd}}</style>
+            <style>svg{background:#fff;color:#333}\
+            @media(prefers-color-scheme:dark){svg{background:#1b1b1d;color:#ddd}}</style>
             <text x="\(number(left))" y="20" font-size="14" fill="currentColor">loss, nats per token · step \
             \(history.losses.count) of \(steps)\(last ?? "")</text>
             \(grid)

@@ -78,8 +78,10 @@ package struct Optimizer {
         return norm
     }
 
-    /// Muon on each part of a projection: momentum, orthogonalized, scaled to AdamW's usual size so that one learning rate
-    /// serves both (Liu et al. 2025, § 2.2).
+    /// Muon on each part of a projection: momentum, orthogonalized, scaled to AdamW's usual size so that one learning
+    /// rate serves both.
+    ///
+    /// The scale: Liu et al. 2025, § 2.2.
     private func muon(_ parameter: Parameter, _ gradient: Tensor, _ momentum: Tensor, scale: Float, _ step: Step) {
         let beta: Float = 0.95
         momentum.scaleInPlace(by: beta)
@@ -108,7 +110,9 @@ package struct Optimizer {
     }
 }
 
-/// The nearest matrix with orthogonal rows or columns, by five Newton–Schulz steps (Jordan et al. 2024).
+/// The nearest matrix with orthogonal rows or columns, by five Newton–Schulz steps.
+///
+/// The coefficients of Muon (Jordan et al. 2024).
 private func orthogonalized(_ matrix: Tensor) -> Tensor {
     let (a, b, c): (Float, Float, Float) = (3.4445, -4.7750, 2.0315)
     var x = matrix

@@ -81,10 +81,12 @@ public struct PackedData: Sendable {
         do {
             manifest = try JSONDecoder().decode(PackedManifest.self, from: bytes)
         } catch {
-            throw FormatError.malformed(path: file.path, at: 0, why: "it is not the description of packed data: \(error)")
+            throw FormatError.malformed(
+                path: file.path, at: 0, why: "it is not the description of packed data: \(error)")
         }
         guard manifest.format == 1, [2, 4].contains(manifest.idBytes), manifest.rowLength >= 0 else {
-            throw FormatError.unsupported(path: file.path, why: "this layout of packed data is of another version; pack it again.")
+            throw FormatError.unsupported(
+                path: file.path, why: "this layout of packed data is of another version; pack it again.")
         }
         train = try PackedSplit(url, "train", manifest.train, manifest)
         heldout = try PackedSplit(url, "heldout", manifest.heldout, manifest)
@@ -105,7 +107,10 @@ struct PackedSplit: Sendable {
             let stem = shardName(name, index)
             let ids = try MappedFile(url.appending(path: "\(stem).bin"))
             let mask = manifest.rowLength > 0 ? try MappedFile(url.appending(path: "\(stem).mask")) : nil
-            for (file, expected) in [(ids, count * manifest.idBytes), (mask ?? ids, mask == nil ? count * manifest.idBytes : count)]
+            for (file, expected) in [
+                (ids, count * manifest.idBytes),
+                (mask ?? ids, mask == nil ? count * manifest.idBytes : count),
+            ]
             where file.count != expected {
                 throw FormatError.truncated(path: file.path, at: file.count, expected: expected)
             }
@@ -152,7 +157,8 @@ struct PackedSplit: Sendable {
                 let id = self.id(file, i)
                 guard id < vocabularySize else {
                     throw FormatError.malformed(
-                        path: file.path, at: i * idBytes, why: "id \(id) is outside the vocabulary of \(vocabularySize)")
+                        path: file.path, at: i * idBytes,
+                        why: "id \(id) is outside the vocabulary of \(vocabularySize)")
                 }
                 ids.append(Int32(id))
                 counts.append(mask.map { $0.buffer[i] == 1 } ?? true)
@@ -175,9 +181,10 @@ func shardName(_ split: String, _ index: Int) -> String {
     return "\(split)-\(String(repeating: "0", count: max(0, 5 - digits.count)))\(digits)"
 }
 
-/// The order in which rows are trained on: each epoch a permutation of its own, computed by position alone, so that a run
-/// resumes anywhere without a list. A Feistel network over the next power of four, walked until it lands inside
-/// (Black & Rogaway 2002).
+/// The order in which rows are trained on: each epoch a permutation of its own, computed by position alone, so that a
+/// run resumes anywhere without a list.
+///
+/// A Feistel network over the next power of four, walked until it lands inside (Black & Rogaway 2002).
 struct RowOrder {
     private let count: Int
     private let seed: UInt64

@@ -63,9 +63,9 @@ public struct RunOptions: Codable, Sendable, Equatable {
 
     /// The keys of a run file.
     public static let keys = [
-        "depth", "family", "width", "heads", "kvHeads", "feedForward", "context", "vocabulary", "optimizer", "learningRate",
-        "weightDecay", "beta1", "beta2", "clip", "schedule", "warmup", "steps", "tokens", "epochs", "batch", "microBatch",
-        "seed", "evaluateEvery", "checkpointEvery", "sampleEvery", "samplePrompts",
+        "depth", "family", "width", "heads", "kvHeads", "feedForward", "context", "vocabulary", "optimizer",
+        "learningRate", "weightDecay", "beta1", "beta2", "clip", "schedule", "warmup", "steps", "tokens", "epochs",
+        "batch", "microBatch", "seed", "evaluateEvery", "checkpointEvery", "sampleEvery", "samplePrompts",
     ]
 
     /// These options where set, `other` where not.
@@ -137,7 +137,8 @@ public struct RunSettings: Codable, Sendable, Equatable {
         beta2 = try fraction(o.beta2 ?? 0.95, "beta2")
         clip = try notNegative(o.clip ?? 1, "clip")
         schedule = try choice(o.schedule, finetuning ? .cosine : .wsd, "schedule")
-        steps = try Self.steps(o, config, data, tokensPerStep: batch * context, rows: batch, context: context, finetuning)
+        steps = try Self.steps(
+            o, config, data, tokensPerStep: batch * context, rows: batch, context: context, finetuning)
         warmup = try notNegative(o.warmup ?? min(steps / 10, 100), "warmup")
         seed = o.seed ?? 1
         evaluateEvery = try notNegative(o.evaluateEvery ?? max(1, steps / 20), "evaluateEvery")
@@ -153,15 +154,19 @@ public struct RunSettings: Codable, Sendable, Equatable {
             throw TrainingError.setting("context", "\(context) is longer than the model's \(config.contextLength)")
         }
         guard rowLength == 0 || context == rowLength - 1 else {
-            throw TrainingError.setting("context", "\(context) is not that of the packed conversations, \(rowLength - 1)")
+            throw TrainingError.setting(
+                "context", "\(context) is not that of the packed conversations, \(rowLength - 1)")
         }
         guard data.train.rowCount(length: context) > 0 else {
-            throw TrainingError.setting("context", "the data holds \(data.train.tokens) tokens, less than one row of \(context)")
+            throw TrainingError.setting(
+                "context", "the data holds \(data.train.tokens) tokens, less than one row of \(context)")
         }
         return context
     }
 
-    /// Twenty tokens a parameter (Hoffmann et al. 2022), or three passes for fine-tuning, unless asked otherwise.
+    /// Twenty tokens a parameter, or three passes for fine-tuning, unless asked otherwise.
+    ///
+    /// Twenty: Hoffmann et al. 2022.
     private static func steps(
         _ o: RunOptions, _ config: DecoderConfig, _ data: PackedData, tokensPerStep: Int, rows: Int, context: Int,
         _ finetuning: Bool
@@ -187,7 +192,8 @@ public struct RunSettings: Codable, Sendable, Equatable {
 }
 
 extension DecoderConfig {
-    /// A new model from the dial: `depth` blocks of width 64·depth with heads of 64, SwiGLU of 8/3 the width, tied head.
+    /// A new model from the dial: `depth` blocks of width 64·depth with heads of 64, SwiGLU of 8/3 the width, tied
+    /// head.
     ///
     /// - Throws: `TrainingError.setting` that names the option that can't be.
     public init(_ o: RunOptions, vocabularySize: Int, eosToken: Int32?) throws {
@@ -234,12 +240,16 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-private func positive<Number: Comparable & ExpressibleByIntegerLiteral>(_ value: Number, _ name: String) throws -> Number {
+private func positive<Number: Comparable & ExpressibleByIntegerLiteral>(
+    _ value: Number, _ name: String
+) throws -> Number {
     guard value > 0 else { throw TrainingError.setting(name, "\(value) is not above 0") }
     return value
 }
 
-private func notNegative<Number: Comparable & ExpressibleByIntegerLiteral>(_ value: Number, _ name: String) throws -> Number {
+private func notNegative<Number: Comparable & ExpressibleByIntegerLiteral>(
+    _ value: Number, _ name: String
+) throws -> Number {
     guard value >= 0 else { throw TrainingError.setting(name, "\(value) is below 0") }
     return value
 }

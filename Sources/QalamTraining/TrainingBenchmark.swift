@@ -54,7 +54,9 @@ public struct TrainingBenchmark {
         var random = CounterRandom(seed: 1)
         var losses: [Double] = []
         func step() {
-            let ids = (0..<batch * (context + 1)).map { _ in Int32.random(in: 0..<Int32(config.vocabularySize), using: &random) }
+            let ids = (0..<batch * (context + 1)).map { _ in
+                Int32.random(in: 0..<Int32(config.vocabularySize), using: &random)
+            }
             let rows = stride(from: 0, to: ids.count, by: context + 1)
             var causal = CausalContext(batch: batch, length: context)
             let hidden = decoder.hidden(rows.flatMap { ids[$0..<$0 + context] }, &causal)

@@ -38,7 +38,9 @@ extension TrainingRun {
         try replaceFolderAtomically(at: checkpointFolder) { folder in
             try writeWeights(decoder.parameters, to: folder.appending(path: "model.safetensors"), .float32, [:])
             let moments = optimizer.named.map { name, tensor in
-                TensorToWrite.floats(name, shape: tensor.shape, type: .float32) { try $0(UnsafeBufferPointer(tensor.buffer)) }
+                TensorToWrite.floats(name, shape: tensor.shape, type: .float32) {
+                    try $0(UnsafeBufferPointer(tensor.buffer))
+                }
             }
             try Safetensors.write(moments, to: folder.appending(path: "optimizer.safetensors"))
             let state = CheckpointState(step: step, settings: settings, dataHash: try dataHash(), history: history)
@@ -59,7 +61,8 @@ extension TrainingRun {
             throw FormatError.malformed(path: file.path, at: 0, why: "it is not the state of a checkpoint: \(error)")
         }
         guard state.settings == settings else {
-            throw TrainingError.otherRun("its settings differ from the ones asked for now; use the same ones or another --output.")
+            throw TrainingError.otherRun(
+                "its settings differ from the ones asked for now; use the same ones or another --output.")
         }
         guard state.dataHash == (try dataHash()) else {
             throw TrainingError.otherRun("it was made from other data; use the same data or another --output.")

@@ -6,7 +6,8 @@ public import QalamModels
 internal import QalamTensors
 internal import QalamTokenizers
 
-/// One training run, of any kind: a model, packed data and settings in; a loss curve, checkpoints and a model folder out.
+/// One training run, of any kind: a model, packed data and settings in; a loss curve, checkpoints and a model folder
+/// out.
 ///
 /// The folder of a run:
 ///
@@ -102,7 +103,8 @@ public struct TrainingRun {
         // 3) the update
         step += 1
         var update = Optimizer.Step(
-            number: step, learningRate: Float(rate), weightDecay: Float(settings.weightDecay), clip: Float(settings.clip))
+            number: step, learningRate: Float(rate), weightDecay: Float(settings.weightDecay),
+            clip: Float(settings.clip))
         update.beta1 = Float(settings.beta1)
         update.beta2 = Float(settings.beta2)
         let norm = optimizer.update(update)
