@@ -35,13 +35,16 @@ struct BenchTrain: ParsableCommand {
 
     func validate() throws {
         try checkThreads(threads)
-        guard TrainingBenchmark.Shape(rawValue: shape) != nil else { throw ValidationError("--shape must be a, b or c, not \(shape).") }
+        guard TrainingBenchmark.Shape(rawValue: shape) != nil else {
+            throw ValidationError("--shape must be a, b or c, not \(shape).")
+        }
         guard steps > 0, repeats > 0 else { throw ValidationError("--steps and --repeats must be above 0.") }
     }
 
     func run() throws {
         try setThreads(threads)
-        let result = try TrainingBenchmark(TrainingBenchmark.Shape(rawValue: shape) ?? .a).run(steps: steps, repeats: repeats)
+        let result = try TrainingBenchmark(TrainingBenchmark.Shape(rawValue: shape) ?? .a)
+            .run(steps: steps, repeats: repeats)
         if json {
             try printJSON([
                 "tok_s": result.tokensPerSecond, "gflops": result.gigaflops, "peak_rss_mb": peakMemory(),
@@ -163,7 +166,10 @@ struct BenchLogits: ParsableCommand {
         let known = parsed.compactMap(\.self)
         guard !known.isEmpty, known.count == parsed.count, known.count <= decoder.config.contextLength,
             known.allSatisfy({ (0..<Int32(decoder.config.vocabularySize)).contains($0) })
-        else { throw ValidationError("--ids needs numbers from 0 to \(decoder.config.vocabularySize - 1), joined by commas.") }
+        else {
+            throw ValidationError(
+                "--ids needs numbers from 0 to \(decoder.config.vocabularySize - 1), joined by commas.")
+        }
         var context = CausalContext(batch: 1, length: known.count)
         let logits = decoder.logits(decoder.hidden(known, &context)).values
         let width = decoder.config.vocabularySize

@@ -16,8 +16,10 @@ struct Pack: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Turn text or conversations into ids for training.",
         discussion: """
-            Text: .txt, .jsonl (a named field) and .tar, each also with .gz, .xz or .zst behind it, and folders of these.
-            Conversations (--chat): JSON lines {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", …}]}.
+            Text: .txt, .jsonl (a named field) and .tar, each also with .gz, .xz or .zst behind it, and folders of \
+            these.
+            Conversations (--chat): JSON lines {"messages": [{"role": "user", "content": "…"}, \
+            {"role": "assistant", …}]}.
             """)
 
     @Option(help: "A folder with tokenizer.json: a model's or a trained tokenizer's.")
@@ -81,7 +83,9 @@ struct Pack: ParsableCommand {
         let template = try ChatTemplate(chatMLTemplate)
         let (manifest, tooLong) = try packConversations(
             files, tokenizer: tokenizer, template: template, to: folder, options, progress: show)
-        if tooLong > 0 { standardError("\(tooLong) conversations are longer than \(context) tokens and were left out.") }
+        if tooLong > 0 {
+            standardError("\(tooLong) conversations are longer than \(context) tokens and were left out.")
+        }
         return manifest
     }
 }

@@ -25,7 +25,8 @@ struct Evaluate: ParsableCommand {
         let folder = try ModelFolder(URL(filePath: model.model))
         let packed = try PackedData(URL(filePath: data))
         guard try folder.tokenizer.tokenJSON() == Data(contentsOf: packed.url.appending(path: "tokenizer.json")) else {
-            throw ValidationError("\(model.model) has another tokenizer than the data; pack the data with --tokenizer \(model.model).")
+            throw ValidationError(
+                "\(model.model) has another tokenizer than the data; pack the data with --tokenizer \(model.model).")
         }
         let rowLength = packed.manifest.rowLength
         let context = rowLength > 0 ? min(rowLength - 1, folder.config.contextLength) : folder.config.contextLength
@@ -41,8 +42,8 @@ struct Evaluate: ParsableCommand {
         } else {
             write(
                 String(
-                    format: "loss %.4f nats per token | %.4f bits per byte | perplexity %.2f | %d tokens\n", result.loss,
-                    result.bitsPerByte, result.perplexity, result.tokens))
+                    format: "loss %.4f nats per token | %.4f bits per byte | perplexity %.2f | %d tokens\n",
+                    result.loss, result.bitsPerByte, result.perplexity, result.tokens))
         }
     }
 }

@@ -8,7 +8,10 @@ internal import QalamTraining
 struct Qalam: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "qalam",
-        abstract: "Own what a closed lab runs behind its doors: train language models from raw text, talk to them, serve them.",
+        abstract: """
+            Own what a closed lab runs behind its doors: train language models from raw text, talk to them, serve \
+            them.
+            """,
         discussion: """
             Start with `qalam serve` and open the address it prints, or `qalam chat` in the terminal.
             Train a model of your own: `qalam train stories.txt --output out/mine`.
@@ -16,7 +19,8 @@ struct Qalam: AsyncParsableCommand {
         version: qalamVersion,
         groupedSubcommands: [
             CommandGroup(name: "Talk", subcommands: [Serve.self, Chat.self, Generate.self]),
-            CommandGroup(name: "Train", subcommands: [Train.self, TokenizerCommand.self, DataCommand.self, Evaluate.self]),
+            CommandGroup(
+                name: "Train", subcommands: [Train.self, TokenizerCommand.self, DataCommand.self, Evaluate.self]),
             CommandGroup(name: "Measure", subcommands: [Bench.self]),
         ])
 

@@ -119,7 +119,8 @@ struct RunFlags: ParsableArguments {
         do {
             let keys = (try Yams.load(yaml: text) as? [String: Any])?.keys ?? [:].keys
             if let unknown = keys.sorted().first(where: { !RunOptions.keys.contains($0) }) {
-                throw ValidationError("\(path): \(unknown) is not a setting; known are \(RunOptions.keys.joined(separator: ", ")).")
+                throw ValidationError(
+                    "\(path): \(unknown) is not a setting; known are \(RunOptions.keys.joined(separator: ", ")).")
             }
             return keys.isEmpty ? RunOptions() : try YAMLDecoder().decode(RunOptions.self, from: text)
         } catch let error as ValidationError {

@@ -27,7 +27,9 @@ struct Serve: AsyncParsableCommand {
     func validate() throws {
         try checkThreads(threads)
         guard (0...65535).contains(port) else { throw ValidationError("--port must be from 0 to 65535, not \(port).") }
-        guard Logger.Level(rawValue: logLevel) != nil else { throw ValidationError("--log-level \(logLevel) is not known; see --help.") }
+        guard Logger.Level(rawValue: logLevel) != nil else {
+            throw ValidationError("--log-level \(logLevel) is not known; see --help.")
+        }
     }
 
     func run() async throws {

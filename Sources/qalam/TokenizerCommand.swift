@@ -7,7 +7,8 @@ internal import QalamTokenizers
 /// `qalam tokenizer`.
 struct TokenizerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "tokenizer", abstract: "Train and try tokenizers.", subcommands: [TrainTokenizer.self, Encode.self])
+        commandName: "tokenizer", abstract: "Train and try tokenizers.",
+        subcommands: [TrainTokenizer.self, Encode.self])
 }
 
 /// `qalam tokenizer train`: byte-level BPE from text.
@@ -15,7 +16,8 @@ struct TrainTokenizer: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train",
         abstract: "Train a byte-level BPE tokenizer.",
-        discussion: "Reads .txt, .jsonl and .tar, and each of them with .gz, .xz or .zst behind it, and folders of these.")
+        discussion:
+            "Reads .txt, .jsonl and .tar, and each of them with .gz, .xz or .zst behind it, and folders of these.")
 
     @Option(help: "Entries, the special ones included.")
     var vocabSize = 8192
@@ -43,14 +45,16 @@ struct TrainTokenizer: ParsableCommand {
             throw ValidationError("--pattern \(pattern) is not known; see --help.")
         }
         guard vocabSize >= 256 + special.count else {
-            throw ValidationError("--vocab-size must be at least \(256 + special.count): every byte and special token is an entry.")
+            throw ValidationError(
+                "--vocab-size must be at least \(256 + special.count): every byte and special token is an entry.")
         }
         guard memory >= 1 else { throw ValidationError("--memory must be at least 1 MB.") }
     }
 
     func run() throws {
         let tokenizer = try trainTokenizer(
-            files.map { URL(filePath: $0) }, vocabularySize: vocabSize, pattern: PreTokenizer(rawValue: pattern) ?? .gpt2,
+            files.map { URL(filePath: $0) }, vocabularySize: vocabSize,
+            pattern: PreTokenizer(rawValue: pattern) ?? .gpt2,
             special: special, field: field, memory: memory << 20)
         let folder = URL(filePath: output)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -103,7 +103,8 @@ struct Train: ParsableCommand {
         if let from {
             let folder = try ModelFolder(URL(filePath: from))
             guard try folder.tokenizer.tokenJSON() == tokenizer.tokenJSON() else {
-                throw ValidationError("\(from) has another tokenizer than the data; pack the data with --tokenizer \(from).")
+                throw ValidationError(
+                    "\(from) has another tokenizer than the data; pack the data with --tokenizer \(from).")
             }
             return try folder.decoder(trainable: true)
         }

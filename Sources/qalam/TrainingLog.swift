@@ -28,10 +28,13 @@ struct TrainingLog {
                 String(
                     format: "held-out at step %d: loss %.4f | %.4f bits per byte | perplexity %.2f", e.step, e.loss,
                     e.bitsPerByte, e.perplexity))
-        case .sample(let prompt, let text): line("sample: \(prompt)\u{203A}\(text.replacingOccurrences(of: "\n", with: "⏎"))")
+        case .sample(let prompt, let text):
+            line("sample: \(prompt)\u{203A}\(text.replacingOccurrences(of: "\n", with: "⏎"))")
         case .checkpoint(let step): if isTerminal { line("checkpoint at step \(step)") }
         case .finished(let step, let isComplete, let model):
-            line(isComplete ? "done: \(model.relativePath)" : "stopped at step \(step); the same command goes on from here")
+            line(
+                isComplete
+                    ? "done: \(model.relativePath)" : "stopped at step \(step); the same command goes on from here")
         }
     }
 
@@ -39,7 +42,8 @@ struct TrainingLog {
         pace = pace == 0 ? r.seconds : 0.9 * pace + 0.1 * r.seconds
         let width = String(r.steps).count
         let text = String(
-            format: "step %0*d/%d %5.1f%% | loss %.4f | lr %.2e | norm %.2f | %.0f ms | %.0f tok/s | %.0f GFLOP/s | eta %@",
+            format:
+                "step %0*d/%d %5.1f%% | loss %.4f | lr %.2e | norm %.2f | %.0f ms | %.0f tok/s | %.0f GFLOP/s | eta %@",
             width, r.step, r.steps, 100 * Double(r.step) / Double(r.steps), r.loss, r.learningRate, r.gradientNorm,
             1000 * r.seconds, Double(r.tokens) / r.seconds, r.flops / r.seconds / 1e9,
             duration(pace * Double(r.steps - r.step)))
