@@ -67,9 +67,11 @@ import Testing
 
     @Test func optionsOutOfRangeAreNamed() {
         let bad: [(String, (inout SamplingOptions) -> Void)] = [
-            ("temperature", { $0.temperature = -1 }), ("temperature", { $0.temperature = .nan }), ("top_p", { $0.topP = 0 }),
-            ("top_p", { $0.topP = 1.1 }), ("min_p", { $0.minP = -0.1 }), ("top_k", { $0.topK = -1 }),
-            ("repetition_penalty", { $0.repetitionPenalty = 0 }), ("frequency_penalty", { $0.frequencyPenalty = .infinity }),
+            ("temperature", { $0.temperature = -1 }), ("temperature", { $0.temperature = .nan }),
+            ("top_p", { $0.topP = 0 }), ("top_p", { $0.topP = 1.1 }),
+            ("min_p", { $0.minP = -0.1 }), ("top_k", { $0.topK = -1 }),
+            ("repetition_penalty", { $0.repetitionPenalty = 0 }),
+            ("frequency_penalty", { $0.frequencyPenalty = .infinity }),
         ]
         for (name, change) in bad {
             var options = SamplingOptions()

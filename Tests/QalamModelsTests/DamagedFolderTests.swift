@@ -21,7 +21,8 @@ import Testing
         ("num_hidden_layers", "0"), ("num_hidden_layers", "\"3\""), ("num_hidden_layers", "-1"),
         ("hidden_size", "1e400"), ("hidden_size", "99999999999"), ("vocab_size", "4"), ("hidden_act", "\"relu\""),
         ("model_type", "\"mamba\""), ("num_key_value_heads", "3"), ("num_attention_heads", "5"),
-        ("intermediate_size", "65"), ("rope_theta", "0"), ("rope_parameters", "{\"rope_type\": \"yarn\", \"rope_theta\": 1}"),
+        ("intermediate_size", "65"), ("rope_theta", "0"),
+        ("rope_parameters", "{\"rope_type\": \"yarn\", \"rope_theta\": 1}"),
     ])
     func badSettings(key: String, value: String) throws {
         try withTemporaryFolder { url in
@@ -54,7 +55,9 @@ import Testing
             let text = String(decoding: whole, as: UTF8.self)
                 .replacingOccurrences(of: "\"intermediate_size\" : 128", with: "\"intermediate_size\" : 64")
             try Data(text.utf8).write(to: url.appending(path: "config.json"))
-            #expect(throws: FormatError.shape("model.layers.0.mlp.gate_proj.weight", expected: [64, 32], got: [128, 32])) {
+            #expect(
+                throws: FormatError.shape("model.layers.0.mlp.gate_proj.weight", expected: [64, 32], got: [128, 32])
+            ) {
                 try ModelFolder(url).decoder()
             }
         }

@@ -3,8 +3,8 @@ import Foundation
 
 /// The memory and the random numbers of one case.
 ///
-/// They are the same for the same number, so that a kernel and its twin start from equal inputs. Everything is freed with
-/// it.
+/// They are the same for the same number, so that a kernel and its twin start from equal inputs. Everything is freed
+/// with it.
 final class CaseMemory {
     private static let guardCount = 8
     private var state: UInt64

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import QalamTensors
-import Testing
 import TestSupport
+import Testing
 
 /// Every gradient against central differences of the operation it belongs to.
 @Suite struct GradientTests {
@@ -139,7 +139,9 @@ private func expectClose(_ found: [Float], _ expected: [Double], sourceLocation:
 }
 
 /// Compares the gradients of a weighted sum of `operation`'s output with differences, for every input.
-private func check(_ shapes: [[Int]], sourceLocation: SourceLocation = #_sourceLocation, _ operation: ([Tensor]) -> Tensor) {
+private func check(
+    _ shapes: [[Int]], sourceLocation: SourceLocation = #_sourceLocation, _ operation: ([Tensor]) -> Tensor
+) {
     let inputs = shapes.enumerated().map { Tensor(random($1.reduce(1, *), seed: UInt64($0 + 10)), $1) }
     let leaves = inputs.map { $0.copied().requiringGradient() }
     let output = operation(leaves)

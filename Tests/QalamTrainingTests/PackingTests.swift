@@ -32,7 +32,8 @@ import Testing
     @Test func conversationsCountTheAssistantOnly() throws {
         try withTemporaryFolder { url in
             let tokenizer = try tinyTokenizer()
-            let line = #"{"messages":[{"role":"user","content":"Hi fox"},{"role":"assistant","content":"I am a bird"}]}"#
+            let line =
+                #"{"messages":[{"role":"user","content":"Hi fox"},{"role":"assistant","content":"I am a bird"}]}"#
             try Data((line + "\n" + line + "\n").utf8).write(to: url.appending(path: "talks.jsonl"))
             var options = PackOptions()
             options.heldout = 0

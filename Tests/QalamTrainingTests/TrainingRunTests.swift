@@ -8,7 +8,9 @@ import QalamTraining
 import TestSupport
 import Testing
 
-/// Whole runs on a tiny model. Serialized: one of them changes the number of threads.
+/// Whole runs on a tiny model.
+///
+/// Serialized: one of them changes the number of threads.
 @Suite(.serialized) struct TrainingRunTests {
     @Test func learnsAndWritesAFolderThatOpens() throws {
         try withTemporaryFolder { url in

@@ -11,7 +11,8 @@ public func tinyDecoder(
 ) throws -> Decoder {
     var config = DecoderConfig(
         family, vocabularySize: vocabularySize, hiddenSize: 32, layers: 3,
-        attention: AttentionShape(heads: 4, kvHeads: family == .llama ? 2 : 4, headDim: 8), contextLength: contextLength)
+        attention: AttentionShape(heads: 4, kvHeads: family == .llama ? 2 : 4, headDim: 8),
+        contextLength: contextLength)
     config.eosTokens = [1]
     return try Decoder(config, Weights(FreshWeights(seed: seed), trainable: trainable))
 }
