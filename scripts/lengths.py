@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Files of at most 500 lines, functions of at most 60, lines of at most 120 columns; tables of data are excepted by name."""
+"""Files of at most 500 lines, functions of at most 60, lines of at most 120 columns.
+
+Tables of data are excepted by name.
+"""
 import re
 import subprocess
 import sys
@@ -38,7 +41,9 @@ def main():
             lines = file.read().split("\n")
         if len(lines) > 501:
             faults.append(f"{name}: {len(lines) - 1} lines, at most 500")
-        faults += [f"{name}:{i}: {len(line)} columns, at most 120" for i, line in enumerate(lines, 1) if len(line) > 120]
+        for number, line in enumerate(lines, 1):
+            if len(line) > 120:
+                faults.append(f"{name}:{number}: {len(line)} columns, at most 120")
         if STARTS[suffix[0]]:
             for text, start, length in functions(lines, STARTS[suffix[0]]):
                 if length > 60:

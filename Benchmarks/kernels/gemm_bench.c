@@ -110,8 +110,8 @@ static void print(const shape *s, const char *kind, size_t threads, const result
                r->median * bytes * 1e9, r->blas_median, r->blas_best);
         return;
     }
-    printf("%-6s %s %5zu %5zu %5zu  %zu thread%s %7.1f (best %7.1f) = %5.1f%% of %5.1f %6.1f GB/s", s->group, kind, s->m,
-           s->n, s->k, threads, threads > 1 ? "s" : " ", r->median, r->best, 100 * r->median / r->peak, r->peak,
+    printf("%-6s %s %5zu %5zu %5zu  %zu thread%s %7.1f (best %7.1f) = %5.1f%% of %5.1f %6.1f GB/s", s->group, kind,
+           s->m, s->n, s->k, threads, threads > 1 ? "s" : " ", r->median, r->best, 100 * r->median / r->peak, r->peak,
            r->median * bytes * 1e9);
     if (r->blas_median > 0) {
         printf("   OpenBLAS %7.1f (best %7.1f), %.2fx", r->blas_median, r->blas_best, r->median / r->blas_median);

@@ -50,8 +50,8 @@ static double worst;
 
 static void expect(bool ok, const k_gemm_args *g, const char *what) {
     if (ok || faults++ > 20) return;
-    printf("FAULT %s: m=%zu n=%zu k=%zu ta=%d tb=%d accumulate=%d bias=%d epilogue=%d aux=%d isa=%s\n", what, g->m, g->n,
-           g->k, g->a_transposed, g->b_transposed, g->accumulate, g->bias != NULL, g->epilogue, g->aux != NULL,
+    printf("FAULT %s: m=%zu n=%zu k=%zu ta=%d tb=%d accumulate=%d bias=%d epilogue=%d aux=%d isa=%s\n", what, g->m,
+           g->n, g->k, g->a_transposed, g->b_transposed, g->accumulate, g->bias != NULL, g->epilogue, g->aux != NULL,
            k_isa_name(k_isa_current()));
 }
 

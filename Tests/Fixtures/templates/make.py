@@ -3,7 +3,8 @@
 
     pip install jinja2 && python make.py
 
-snippets.json holds the short ones. Jinja is set up as the library transformers does it for chat templates. A case whose text is null is one that Jinja refuses.
+snippets.json holds the short ones. Jinja is set up as the library transformers does it for chat templates. A case whose
+text is null is one that Jinja refuses.
 Values are written so that kinds and orders survive: {"dict": [[key, value], ...]}, {"list": [...]}, {"float": x}.
 """
 
@@ -86,15 +87,25 @@ weather = {
         "return": {"type": "number"},
     },
 }
-call = {"id": "abc123def", "type": "function", "function": {"name": "get_weather", "arguments": {"place": "مكة", "n": 1.5, "x": None, "y": True}}}
+arguments = {"place": "مكة", "n": 1.5, "x": None, "y": True}
+call = {"id": "abc123def", "type": "function", "function": {"name": "get_weather", "arguments": arguments}}
 result = {"role": "tool", "tool_call_id": "abc123def", "name": "get_weather", "content": "{\"t\": 31}"}
 conversations = {
     "one question": [user],
     "system": [system, user],
     "several turns": [system, user, assistant, {"role": "user", "content": "And 3 + 3?\n\n"}],
     "answered": [user, assistant],
-    "arabic": [{"role": "user", "content": "ما هو القَلَم؟ 😀\r\n\tسطر"}, {"role": "assistant", "content": " أداة للكتابة "}, {"role": "user", "content": "شكرًا"}],
-    "thoughts": [user, {"role": "assistant", "content": "<think>\nadd them\n</think>\n\n4"}, user, {"role": "assistant", "content": "<think>again</think>4"}],
+    "arabic": [
+        {"role": "user", "content": "ما هو القَلَم؟ 😀\r\n\tسطر"},
+        {"role": "assistant", "content": " أداة للكتابة "},
+        {"role": "user", "content": "شكرًا"},
+    ],
+    "thoughts": [
+        user,
+        {"role": "assistant", "content": "<think>\nadd them\n</think>\n\n4"},
+        user,
+        {"role": "assistant", "content": "<think>again</think>4"},
+    ],
     "reasoning field": [user, {"role": "assistant", "content": "4", "reasoning_content": "\nhm\n"}],
     "tool call": [user, {"role": "assistant", "content": "", "tool_calls": [call]}, result, user],
     "two tool calls": [user, {"role": "assistant", "content": "so", "tool_calls": [call, call]}, result, result],
@@ -123,8 +134,10 @@ for path in sorted(here.glob("*.jinja")):
 # MARK: the language, piece by piece
 
 sets["snippets"] = {
-    "n": 7, "f": 2.5, "t": True, "z": None, "s": "  Hello, World!\n", "w": "قلم كتاب", "e": "", "l": [3, 1, 2], "d": {"b": 1, "a": [1, 2]},
-    "m": [{"r": "user", "c": "x", "k": {"v": 2}}, {"r": "bot", "c": "Y", "k": {"v": 1}}, {"r": "user", "c": ""}], "el": [], "ed": {},
+    "n": 7, "f": 2.5, "t": True, "z": None, "s": "  Hello, World!\n", "w": "قلم كتاب", "e": "", "l": [3, 1, 2],
+    "d": {"b": 1, "a": [1, 2]},
+    "m": [{"r": "user", "c": "x", "k": {"v": 2}}, {"r": "bot", "c": "Y", "k": {"v": 1}}, {"r": "user", "c": ""}],
+    "el": [], "ed": {},
     "q": "it's \"so\"\t<&>", "u": ["b", "A", "a", "B", "b"],
 }
 snippets = json.loads((here / "snippets.json").read_text())

@@ -47,21 +47,30 @@ TIKTOKEN = {
     "o200k": PATTERNS["o200k"],
 }
 TEXTS = [
-    "", "a", " ", "  ", "\n", "Hello, world!", "The quick brown fox doesn't jump; I'll say it's they're we've I'm he'd.",
+    "", "a", " ", "  ", "\n", "Hello, world!",
+    "The quick brown fox doesn't jump; I'll say it's they're we've I'm he'd.",
     "DON'T SHOUT'S 'S 'Ll 'RE 'ſ x'ſ ''s 'x", "tabs\tand\n\nlines\r\n\r\n  end  ", "trailing   ", "trailing \n ",
-    "\n\n  \n   x", " \t\r\n\u00a0\u3000\u2028\u2029\x85\x0b\x0c.", "1 12 123 1234 12345 1,234.56 -7 ٣٤٥ ½ Ⅷ ²³", "x1y22z333",
-    "CamelCaseWords HTTPServer iPhone XMLHttpRequest ÉCOLE École éCOLE ǅungla", "foo/bar//baz/\n/x", "a_b-c+d=e;f(g)[h]{i}",
-    "http://example.org/path?q=1&r=2#top", "العربيّة لغةٌ جميلةٌ، أليسَ كذلك؟", "قَلَمٌ وكِتابٌ — ١٢٣٤", "مرحبا world مرحبا",
+    "\n\n  \n   x", " \t\r\n\u00a0\u3000\u2028\u2029\x85\x0b\x0c.",
+    "1 12 123 1234 12345 1,234.56 -7 ٣٤٥ ½ Ⅷ ²³", "x1y22z333",
+    "CamelCaseWords HTTPServer iPhone XMLHttpRequest ÉCOLE École éCOLE ǅungla", "foo/bar//baz/\n/x",
+    "a_b-c+d=e;f(g)[h]{i}",
+    "http://example.org/path?q=1&r=2#top", "العربيّة لغةٌ جميلةٌ، أليسَ كذلك؟", "قَلَمٌ وكِتابٌ — ١٢٣٤",
+    "مرحبا world مرحبا",
     "שָׁלוֹם", "中文字符没有空格，对吧？", "日本語のテキスト", "한국어 각각 ᄀᆞᆷ", "हिन्दी में पाठ", "ไทยไม่มีช่องว่าง",
     "😀😃👍🏽", "👨‍👩‍👧‍👦 🏳️‍🌈 🇸🇦🇬🇧", "e\u0301 é a\u0328\u0301 q\u0307\u0323 \u0301x \u0301\u0301X", "\u0345ⓐⒶªʼ",
-    "z\u200dz \u200b\u200e\u202e\ufeff\ufe0f", "\x00\x01\x02\x1f\x7f", "null\x00inside", "\ufffd\ufffe\uffff", "\U0010ffff",
+    "z\u200dz \u200b\u200e\u202e\ufeff\ufe0f", "\x00\x01\x02\x1f\x7f", "null\x00inside", "\ufffd\ufffe\uffff",
+    "\U0010ffff",
     "𝒜𝓑 𐐀𐐨 𞤀𞤢", "a" * 150, "ab" * 70, " " * 100, "\n" * 98, "!" * 98, "é" * 50, "😀" * 26, "0" * 20,
-    "ACGT" * 30 + "acgt" * 30, "=" * 97, "<" * 50, END, f"a{END}b", f"{END}{END}", f" {END} ", "<|endoftext", "<|end<|endoftext|>",
-    f"'s{END}'s  {END}", "The word and the words; a sword. word", "[L] [R]  [L]  [R]  x", "x \n[L]\t[R] \n y", "Hi é? é? <n><n>",
+    "ACGT" * 30 + "acgt" * 30, "=" * 97, "<" * 50, END, f"a{END}b", f"{END}{END}", f" {END} ", "<|endoftext",
+    "<|end<|endoftext|>",
+    f"'s{END}'s  {END}", "The word and the words; a sword. word", "[L] [R]  [L]  [R]  x", "x \n[L]\t[R] \n y",
+    "Hi é? é? <n><n>",
 ]
 POOL = (
-    [" "] * 6 + ["  ", "\n", "\r\n", "\t", "\u00a0", "'s", "'S", "'ll", "'", "/", "a", "B", "Hello", "é", "É", "ß", "Ж", "ǅ", "ʰ",
-    "א", "م", "مُ", "\u0301", "中", "한", "1", "123", "٣", "½", "!", "...", "_", "😀", "\u200d", "\x00", "K", END, "[L]", "[R]"]
+    [" "] * 6 + ["  ", "\n", "\r\n", "\t", "\u00a0", "'s", "'S", "'ll", "'", "/", "a", "B", "Hello", "é", "É",
+    "ß", "Ж", "ǅ", "ʰ",
+    "א", "م", "مُ", "\u0301", "中", "한", "1", "123", "٣", "½", "!", "...", "_", "😀", "\u200d", "\x00", "K",
+    END, "[L]", "[R]"]
 )
 
 
