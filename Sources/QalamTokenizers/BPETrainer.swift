@@ -4,9 +4,9 @@ internal import Foundation
 /// Trains a byte-level BPE vocabulary: counts pieces, then merges the most frequent pair again and again.
 ///
 /// Gives the merges of Hugging Face's `BpeTrainer` (with the byte alphabet) on the same documents: of pairs that are
-/// equally frequent the one with the smaller ids goes first. Special tokens get the first ids, bytes follow, then merges.
-/// The text of a special token separates documents and is not learned from. The result depends neither on the number of
-/// threads nor on the order of documents, as long as the memory limit does not force pieces out.
+/// equally frequent the one with the smaller ids goes first. Special tokens get the first ids, bytes follow, then
+/// merges. The text of a special token separates documents and is not learned from. The result depends neither on the
+/// number of threads nor on the order of documents, as long as the memory limit does not force pieces out.
 ///
 ///     var trainer = BPETrainer(vocabularySize: 8192, pattern: .gpt2, specialTokens: ["<|endoftext|>"])
 ///     for document in corpus { try trainer.add(document) }
@@ -44,10 +44,12 @@ public struct BPETrainer {
     private var waiting: [UInt8] = []
     private var waitingEnds: [Int] = []
 
-    /// A trainer of a vocabulary with `vocabularySize` entries in all, which must hold the 256 bytes and `specialTokens`.
+    /// A trainer of a vocabulary with `vocabularySize` entries in all, which must hold the 256 bytes and
+    /// `specialTokens`.
     ///
-    /// `memoryLimit` bounds, in bytes and up to 16 GiB, the tables of pieces and merges; where they would grow over it, the rarest pieces
-    /// go (see `statistics`). Text waiting to be counted, up to 16 MB and the longest document, comes on top.
+    /// `memoryLimit` bounds, in bytes and up to 16 GiB, the tables of pieces and merges; where they would grow over it,
+    /// the rarest pieces go (see `statistics`). Text waiting to be counted, up to 16 MB and the longest document, comes
+    /// on top.
     public init(
         vocabularySize: Int, pattern: PreTokenizer, specialTokens: [String], memoryLimit: Int = 1 << 30
     ) {
@@ -87,7 +89,8 @@ public struct BPETrainer {
 
     /// Learns the merges and makes the tokenizer.
     ///
-    /// `progress` hears of entries made and wanted from time to time. The vocabulary stays smaller than asked for where the text has no more pairs to merge.
+    /// `progress` hears of entries made and wanted from time to time. The vocabulary stays smaller than asked for where
+    /// the text has no more pairs to merge.
     public mutating func finish(progress: ((Int, Int) -> Void)? = nil) throws -> Tokenizer {
         try checkSettings()
         countWaiting()

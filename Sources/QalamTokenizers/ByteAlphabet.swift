@@ -1,5 +1,5 @@
-/// The printable characters by which `tokenizer.json` writes bytes (GPT-2's table): printable Latin-1 stands for itself,
-/// the other 68 bytes for U+0100 and up in order.
+/// The printable characters by which `tokenizer.json` writes bytes (GPT-2's table): printable Latin-1 stands for
+/// itself, the other 68 bytes for U+0100 and up in order.
 enum ByteAlphabet {
     /// The character of each byte.
     static let scalars: [Unicode.Scalar] = {

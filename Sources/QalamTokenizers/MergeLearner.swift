@@ -1,8 +1,9 @@
 /// Learns merges from counted pieces.
 ///
 /// All pieces lie one behind the other as symbols in a doubly linked list; each pair knows its total count and, in the
-/// queue, the places where it came to be. A merge visits only its own places, so the work is that of the symbols merged,
-/// however long a piece is. Places that another merge has changed since are recognized by their symbols and skipped.
+/// queue, the places where it came to be. A merge visits only its own places, so the work is that of the symbols
+/// merged, however long a piece is. Places that another merge has changed since are recognized by their symbols and
+/// skipped.
 struct MergeLearner {
     /// A pair with its count when it was queued and its places in `places`.
     private struct Candidate {

@@ -1,9 +1,9 @@
 /// Remembers the ids of pieces, within a fixed amount of memory.
 ///
 /// Short pieces (up to 15 bytes and 4 ids) sit in buckets of two 32-byte slots, one cache line, the more recent first;
-/// a third piece pushes the older one out. Longer pieces (up to 31 bytes and 8 ids: words in scripts of two bytes a letter)
-/// have 64-byte slots of their own. Both tables grow with what comes, up to 4 and 1 MiB. What is remembered never changes
-/// a result, only how fast it comes.
+/// a third piece pushes the older one out. Longer pieces (up to 31 bytes and 8 ids: words in scripts of two bytes a
+/// letter) have 64-byte slots of their own. Both tables grow with what comes, up to 4 and 1 MiB. What is remembered
+/// never changes a result, only how fast it comes.
 struct PieceCache {
     /// A short piece as two words: its bytes, and its length in the low four bits of the top byte.
     struct Key: BitwiseCopyable {

@@ -1,6 +1,7 @@
 /// How often each piece occurs: what training needs to know of a text.
 ///
-/// Two open-addressing tables, one for pieces whose bytes fit in a slot and one for longer ones, both at most half full.
+/// Two open-addressing tables, one for pieces whose bytes fit in a slot and one for longer ones, both at most half
+/// full.
 struct PieceCounts {
     private struct ShortSlot: BitwiseCopyable {
         var key: PieceCache.Key
@@ -130,7 +131,8 @@ struct PieceCounts {
 
     /// Drops the rarest pieces until `cost` is at most `limit`.
     ///
-    /// All pieces that are equally rare go together, so that the outcome depends on the counts alone. Returns how many pieces and how many occurrences went.
+    /// All pieces that are equally rare go together, so that the outcome depends on the counts alone. Returns how many
+    /// pieces and how many occurrences went.
     mutating func prune(to limit: Int) -> (pieces: Int, occurrences: Int) {
         var costByCount: [Int: Int] = [:]
         forEach { piece, count in costByCount[count, default: 0] += Self.cost(piece.count) }

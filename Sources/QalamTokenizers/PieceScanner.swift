@@ -161,7 +161,8 @@ struct PieceScanner {
         }
     }
 
-    /// `\s+(?!\S)|\s+` at a space: all of the run, less its last character where text follows and more than one is there.
+    /// `\s+(?!\S)|\s+` at a space: all of the run, less its last character where text follows and more than one is
+    /// there.
     private func spaces(_ start: Int) -> Int {
         var index = start
         var last = start
@@ -176,7 +177,8 @@ struct PieceScanner {
 
     // MARK: cl100k, Llama 3, Qwen 2
 
-    /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|` and the space rules.
+    /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|` and the space
+    /// rules.
     @inline(__always)
     private func cl100k(_ start: Int) -> Int {
         let first = character(start)

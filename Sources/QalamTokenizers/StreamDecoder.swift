@@ -1,7 +1,7 @@
 /// Turns ids into text one at a time and never emits half a character.
 ///
-/// All text it gives, joined, is what `Tokenizer.decode` gives for all ids: bytes that can still become a character wait
-/// for the next id, others become U+FFFD at once.
+/// All text it gives, joined, is what `Tokenizer.decode` gives for all ids: bytes that can still become a character
+/// wait for the next id, others become U+FFFD at once.
 public struct StreamDecoder: Sendable {
     private let tokenizer: Tokenizer
     private let skipSpecial: Bool

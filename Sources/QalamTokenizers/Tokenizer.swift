@@ -6,8 +6,8 @@ public typealias TokenID = Int32
 /// Byte-level BPE: text to token ids and back, the same ids as Hugging Face `tokenizers` or tiktoken give.
 ///
 /// Text is cut into pieces by a pattern (`PreTokenizer`), the bytes of a piece merge by rank (Sennrich et al. 2016, on
-/// bytes as in GPT-2). Every byte has a token, so any input encodes and decodes to the same bytes; only a tokenizer whose
-/// file asks for it normalizes text first.
+/// bytes as in GPT-2). Every byte has a token, so any input encodes and decodes to the same bytes; only a tokenizer
+/// whose file asks for it normalizes text first.
 ///
 ///     let tokenizer = try Tokenizer(contentsOf: URL(filePath: "model"))
 ///     let ids = tokenizer.encode("Hello")
@@ -77,7 +77,8 @@ public struct Tokenizer: Sendable {
         Dictionary(definition.addedTokens.filter(\.special).map { ($0.content, $0.id) }) { first, _ in first }
     }
 
-    /// Ids that the tokenizer's own file puts before a text, such as Llama 3's `<|begin_of_text|>`; `encode` leaves them out.
+    /// Ids that the tokenizer's own file puts before a text, such as Llama 3's `<|begin_of_text|>`; `encode` leaves
+    /// them out.
     public var sequencePrefix: [TokenID] { definition.sequencePrefix }
 
     /// Ids that the tokenizer's own file puts behind a text; `encode` leaves them out.
@@ -140,8 +141,8 @@ public struct Tokenizer: Sendable {
 
     /// Calls `body` with the composed form (NFC) where the tokenizer asks for it.
     ///
-    /// What is not UTF-8 stays as it is. Hugging Face orders and composes as Unicode 9 did, which differs for some fifty
-    /// combining marks that came later.
+    /// What is not UTF-8 stays as it is. Hugging Face orders and composes as Unicode 9 did, which differs for some
+    /// fifty combining marks that came later.
     private func withNormalized(_ segment: ByteView, _ body: (ByteView) -> Void) {
         guard definition.normalizesNFC, segment.mayNeedComposing(),
             let text = String(validating: segment.array(0, segment.count), as: UTF8.self)

@@ -64,9 +64,10 @@ extension TokenizerDefinition {
 
     /// Finds for each token the two tokens whose merge makes it.
     ///
-    /// tiktoken merges any neighbours whose bytes together are a token, lowest rank first. No merge crosses the bounds of
-    /// a token that is about to be made, so its parts went through the very states they go through alone; alone there is
-    /// one state with two parts. So one pair for each token, found from the shorter tokens' merges, gives the same ids.
+    /// tiktoken merges any neighbours whose bytes together are a token, lowest rank first. No merge crosses the bounds
+    /// of a token that is about to be made, so its parts went through the very states they go through alone; alone
+    /// there is one state with two parts. So one pair for each token, found from the shorter tokens' merges, gives the
+    /// same ids.
     private mutating func addRankMerges(_ byteTokens: [TokenID]) {
         let lengths = byteLevelIDs.map { (id: $0, length: vocabulary[$0]?.count ?? 0) }
         var table = MergeTable(capacity: lengths.count)

@@ -46,7 +46,9 @@ extension TokenizerDefinition {
     }
 
     private func byteLevel(prefixSpace: Bool, regex: Bool) -> String {
-        "{\"type\": \"ByteLevel\", \"add_prefix_space\": \(prefixSpace), \"trim_offsets\": true, \"use_regex\": \(regex)}"
+        """
+        {"type": "ByteLevel", "add_prefix_space": \(prefixSpace), "trim_offsets": true, "use_regex": \(regex)}
+        """
     }
 
     private func writePreTokenizer(_ out: inout JSONWriter) {
