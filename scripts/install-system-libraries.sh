@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what Qalam needs beside Swift: libarchive (reads .gz, .xz, .zst, .tar) and pkg-config. Does nothing if they are there.
+# Installs what Qalam needs beside Swift: libarchive (reads .gz, .xz, .zst, .tar) and pkg-config. Does nothing if they
+# are there.
 set -euo pipefail
 
 have() { command -v pkg-config >/dev/null && pkg-config --exists libarchive; }

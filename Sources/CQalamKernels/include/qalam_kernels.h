@@ -21,7 +21,8 @@ typedef enum { K_ISA_GENERIC = 0, K_ISA_AVX2 = 1, K_ISA_AVX512 = 2, K_ISA_NEON =
 
 /// The instruction set in use: the best the processor has, unless `k_isa_select` chose another.
 k_isa k_isa_current(void);
-/// Chooses an instruction set, for tests; false (and no change) if this processor or build lacks it. Not while kernels run.
+/// Chooses an instruction set, for tests; false (and no change) if this processor or build lacks it. Not while kernels
+/// run.
 bool k_isa_select(k_isa isa);
 /// "generic", "avx2", "avx512" or "neon".
 const char *k_isa_name(k_isa isa);
@@ -97,7 +98,8 @@ void k_f32_to_f16(uint16_t *out, const float *x, size_t n);
 // MARK: Normalisation over the last axis, x (rows,d)
 
 /// RMSNorm (Zhang & Sennrich 2019): out = x / rms(x) * weight; `inverse` (rows) keeps 1/rms for the backward pass.
-void k_rmsnorm(float *out, float *_Nullable inverse, const float *x, const float *weight, float epsilon, size_t rows, size_t d);
+void k_rmsnorm(float *out, float *_Nullable inverse, const float *x, const float *weight, float epsilon, size_t rows,
+               size_t d);
 /// dx = or += the gradient (`accumulate`); dweight (d) += the gradient of the weight, if not NULL.
 void k_rmsnorm_backward(float *dx, float *_Nullable dweight, const float *dy, const float *x, const float *weight,
                         const float *inverse, size_t rows, size_t d, bool accumulate);
@@ -111,16 +113,16 @@ void k_layernorm_backward(float *dx, float *_Nullable dweight, float *_Nullable 
 
 // MARK: Rotary embedding
 
-/// Rotates pairs (i, i + head_dim/2) of every head of x in place, as Llama in Hugging Face's layout: x holds `tokens` rows
-/// `row_stride` apart, each of `heads` heads of head_dim; the angle of row t is positions[t] * inverse_frequency[i].
-/// `direction` is 1, or -1 for the backward pass.
+/// Rotates pairs (i, i + head_dim/2) of every head of x in place, as Llama in Hugging Face's layout: x holds `tokens`
+/// rows `row_stride` apart, each of `heads` heads of head_dim; the angle of row t is
+/// positions[t] * inverse_frequency[i]. `direction` is 1, or -1 for the backward pass.
 void k_rope(float *x, const int32_t *positions, const float *inverse_frequency, size_t tokens, size_t heads,
             size_t head_dim, size_t row_stride, float direction);
 
 // MARK: Causal attention with an online softmax (Milakov & Gimelshein 2018; Dao 2023)
 
-/// q (B,Tq,H,D), k and v (B,Tk,Hkv,D), out (B,Tq,H,D): rows of H*D (or Hkv*D) floats, `…_row` apart inside a sequence and
-/// `…_batch` apart between sequences, so that slices of a fused projection and a KV cache need no copies.
+/// q (B,Tq,H,D), k and v (B,Tk,Hkv,D), out (B,Tq,H,D): rows of H*D (or Hkv*D) floats, `…_row` apart inside a sequence
+/// and `…_batch` apart between sequences, so that slices of a fused projection and a KV cache need no copies.
 /// H is a multiple of Hkv (grouped queries). Query t sees keys 0 ... t + (Tk - Tq). scores are scaled by `scale`.
 typedef struct {
     size_t batch, queries, keys, heads, kv_heads, head_dim;
@@ -153,7 +155,8 @@ void k_attention_backward(const k_attention_backward_args *args);
 /// Softmax cross-entropy on rows of logits (rows, vocab), targets (rows), -1 = no loss for that row. losses (rows) gets
 /// each row's -log p(target) in nats (0 where there is no target). If `gradient_scale` is not 0, logits are overwritten
 /// by (softmax - onehot) * gradient_scale (zeros where there is no target).
-void k_cross_entropy(float *losses, float *logits, const int32_t *targets, size_t rows, size_t vocab, float gradient_scale);
+void k_cross_entropy(float *losses, float *logits, const int32_t *targets, size_t rows, size_t vocab,
+                     float gradient_scale);
 
 // MARK: Embedding
 

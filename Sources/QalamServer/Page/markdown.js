@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * Renders the part of Markdown that models write. Everything is built from DOM nodes and text, never from HTML, and there
- * are no links: nothing that a model writes can run or lead anywhere.
+ * Renders the part of Markdown that models write. Everything is built from DOM nodes and text, never from HTML, and
+ * there are no links: nothing that a model writes can run or lead anywhere.
  */
 export function render(text, codeBlock) {
   const fragment = document.createDocumentFragment();
@@ -14,7 +14,8 @@ export function render(text, codeBlock) {
 export function direction(text) {
   const letter = text.match(/\p{L}/u)?.[0];
   if (!letter) return null;
-  return /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u.test(letter) ? "rtl" : "ltr";
+  const rightToLeft = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+  return rightToLeft.test(letter) ? "rtl" : "ltr";
 }
 
 const maximumDepth = 6;
@@ -65,7 +66,8 @@ function blocks(lines, parent, codeBlock, depth) {
       at = list(lines, at, parent, codeBlock, depth);
     } else {
       const end = takeWhile(lines, at + 1, (line) =>
-        line.trim() && !fence.test(line) && !heading.test(line) && !rule.test(line) && !quote.test(line) && !item.test(line));
+        line.trim() && !fence.test(line) && !heading.test(line) && !rule.test(line) && !quote.test(line) &&
+        !item.test(line));
       paragraph(lines.slice(at, end), element("p", parent));
       at = end;
     }
