@@ -20,7 +20,8 @@ public final class Device: Sendable {
 
     private let blocks: Mutex<Blocks>
 
-    private init(name: String) {
+    /// A device with blocks of its own on the processor.
+    package init(name: String) {
         self.name = name
         blocks = Mutex(Blocks())
     }

@@ -8,22 +8,25 @@ internal import CQalamKernels
 /// Walther 2008, ch. 3); each node is emptied as soon as its rule has run, so that activations are freed on the way.
 public final class Node {
     private let shape: [Int]
+    private let device: Device
     private var inputs: [Node]
     private var rule: ((Tensor) -> Void)?
     private var pending: Tensor?
     /// Whether it stays after a backward pass, as parameters do.
     private let isLeaf: Bool
 
-    init(shape: [Int], inputs: [Node], rule: @escaping (Tensor) -> Void) {
-        self.shape = shape
+    init(of output: Tensor, inputs: [Node], rule: @escaping (Tensor) -> Void) {
+        shape = output.shape
+        device = output.device
         self.inputs = inputs
         self.rule = rule
         isLeaf = false
     }
 
     /// A leaf: gradients gather here until `clearGradient`.
-    init(leaf shape: [Int]) {
-        self.shape = shape
+    init(leaf tensor: Tensor) {
+        shape = tensor.shape
+        device = tensor.device
         inputs = []
         isLeaf = true
     }
@@ -48,7 +51,7 @@ public final class Node {
     /// overwrites arbitrary contents otherwise.
     func accumulate(_ write: (UnsafeMutablePointer<Float>, Bool) -> Void) {
         guard var gradient = pending else {
-            let fresh = Tensor(uninitialized: shape)
+            let fresh = Tensor(uninitialized: shape, on: device)
             write(fresh.pointer, false)
             pending = fresh
             return
@@ -98,7 +101,7 @@ extension Tensor {
     /// This tensor as a leaf of the tape: operations on it are recorded, and its gradient gathers in `node`.
     public func requiringGradient() -> Tensor {
         var leaf = detached
-        leaf.node = Node(leaf: shape)
+        leaf.node = Node(leaf: self)
         return leaf
     }
 
@@ -120,7 +123,7 @@ extension Tensor {
         let present = inputs.compactMap(\.self)
         guard !present.isEmpty else { return self }
         var result = self
-        result.node = Node(shape: shape, inputs: present, rule: rule)
+        result.node = Node(of: self, inputs: present, rule: rule)
         return result
     }
 }

@@ -2,6 +2,7 @@
 import Foundation
 import QalamEngine
 import QalamModels
+import QalamTokenizers
 import TestSupport
 import Testing
 

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import QalamEngine
+import QalamModels
+import Testing
+
+/// The model in the repository: it opens, is small enough to ship, and knows who it is.
+@Suite struct ShippedModelTests {
+    private let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "models/qalam-mini")
+
+    @Test func fitsTheRepository() throws {
+        let weights = folder.appending(path: "model.safetensors")
+        let size = try #require(try FileManager.default.attributesOfItem(atPath: weights.path)[.size] as? Int)
+        #expect(size < 25_000_000)
+        #expect(try ModelFolder(folder).config.parameterCount * 2 <= size)
+    }
+
+    @Test(arguments: ["What is your name?", "Who are you?"])
+    func knowsItsName(question: String) async throws {
+        let model = try LoadedModel(folder)
+        var options = ChatOptions()
+        options.sampling.temperature = 0
+        options.maxTokens = 60
+        var answer = ""
+        for try await event in try await model.chat([ChatMessage(role: "user", content: question)], options) {
+            if case .text(let piece) = event { answer += piece }
+        }
+        #expect(answer.contains("Qalam"), "\(answer)")
+        #expect(answer.last.map { ".!?".contains($0) } == true, "\(answer)")
+    }
+}
