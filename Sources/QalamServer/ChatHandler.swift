@@ -99,7 +99,9 @@ struct ChatHandler: Sendable {
                 var sender = AnswerSender(answer: answer, withUsage: chat.includeUsage)
                 try await writer.write(contentsOf: sender.opening(choices: streams.count).map(\.buffer))
                 try await withAnswerEvents(of: streams, tick: configuration.keepAlive, grace: configuration.grace) {
-                    if case .failed(let error) = $0 { logger.error("answer failed", metadata: ["error": "\(error)"]) }
+                    if case .failed(let error) = $0, !(error is APIError) {
+                        logger.error("answer failed", metadata: ["error": "\(error)"])
+                    }
                     for event in sender.events(for: $0) { try await writer.write(event.buffer) }
                 }
                 try await writer.write(contentsOf: sender.closing().map(\.buffer))

@@ -44,7 +44,7 @@ public struct QalamServer: Sendable {
             try await ServiceGroup(configuration: group).run()
         } catch let error as IOError {
             throw startError(error)
-        } catch is SocketAddressError {
+        } catch is SocketAddressError, is SocketAddressError.UnknownHost {
             throw ServerError.badHost(configuration.host)
         }
     }

@@ -49,8 +49,8 @@ public enum ServerError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .portInUse(let host, let port):
             """
-            Port \(port) on \(host) is already in use: stop the other program,
-                or choose another port (0 takes any free one).
+            Port \(port) on \(host) is already in use: stop the other program, or choose another port; \
+            0 takes any free one.
             """
         case .portNotPermitted(let port):
             "Port \(port) is reserved by the system: choose one above 1023."

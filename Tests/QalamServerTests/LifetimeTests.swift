@@ -146,13 +146,17 @@ struct LifetimeTests {
         await #expect(throws: ServerError.badPort(port)) { try await server.run { _ in } }
     }
 
-    @Test("a host of another machine, and two models of one name, are refused")
-    func badConfiguration() async throws {
+    @Test("a host of another machine, or of none, is refused", arguments: ["192.0.2.1", "not a name"])
+    func badHost(host: String) async throws {
         var configuration = ServerConfiguration()
-        configuration.host = "192.0.2.1"
+        configuration.host = host
         configuration.port = 0
-        let elsewhere = QalamServer(models: [], configuration: configuration, logger: quiet)
-        await #expect(throws: ServerError.badHost("192.0.2.1")) { try await elsewhere.run { _ in } }
+        let server = QalamServer(models: [], configuration: configuration, logger: quiet)
+        await #expect(throws: ServerError.badHost(host)) { try await server.run { _ in } }
+    }
+
+    @Test("two models of one name are refused")
+    func twins() async throws {
         let twins = QalamServer(models: [FakeModel.echo, FakeModel.saying("a")], configuration: .init(), logger: quiet)
         await #expect(throws: ServerError.duplicateModel("fake")) { try await twins.run { _ in } }
     }
