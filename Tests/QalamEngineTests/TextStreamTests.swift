@@ -7,15 +7,16 @@ import TestSupport
 import Testing
 
 @Suite struct TextStreamTests {
-    @Test(arguments: [
-        (["Hello wor", "ld, all"], ["world"], "Hello ", true),
-        (["a", "b", "c", "d"], ["bc", "x"], "a", true),
-        (["aab", "aac"], ["aac"], "aab", true),
-        (["ab"], ["abc"], "ab", false),
-        (["سلا", "م عليكم"], ["عليكم"], "سلام ", true),
-        (["🙂🙃"], ["🙃🙃"], "🙂🙃", false),
-        (["", "x"], [""], "x", false),
-    ] as [([String], [String], String, Bool)])
+    @Test(
+        arguments: [
+            (["Hello wor", "ld, all"], ["world"], "Hello ", true),
+            (["a", "b", "c", "d"], ["bc", "x"], "a", true),
+            (["aab", "aac"], ["aac"], "aab", true),
+            (["ab"], ["abc"], "ab", false),
+            (["سلا", "م عليكم"], ["عليكم"], "سلام ", true),
+            (["🙂🙃"], ["🙃🙃"], "🙂🙃", false),
+            (["", "x"], [""], "x", false),
+        ] as [([String], [String], String, Bool)])
     func stopStrings(pieces: [String], stops: [String], expected: String, hit: Bool) {
         var watch = StopStrings(stops)
         var text = ""
