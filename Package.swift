@@ -76,11 +76,14 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["QalamFormats", "QalamModels", "QalamTensors", "QalamTokenizers"],
             path: "Tests/TestSupport", swiftSettings: strict),
-        .testTarget(name: "QalamTensorsTests", dependencies: ["CQalamKernels", "QalamTensors", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "QalamTensorsTests", dependencies: ["CQalamKernels", "QalamTensors", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "QalamTokenizersTests", dependencies: ["QalamTokenizers"], swiftSettings: strict),
         .testTarget(name: "QalamFormatsTests", dependencies: ["QalamFormats", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "QalamModelsTests", dependencies: ["QalamFormats", "QalamModels", "QalamTensors", "TestSupport"], swiftSettings: strict),
+            name: "QalamModelsTests", dependencies: ["QalamFormats", "QalamModels", "QalamTensors", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "QalamEngineTests",
             dependencies: ["QalamEngine", "QalamModels", "QalamTensors", "TestSupport"], swiftSettings: strict),
