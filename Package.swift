@@ -86,7 +86,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "QalamEngineTests",
-            dependencies: ["QalamEngine", "QalamModels", "QalamTensors", "TestSupport"], swiftSettings: strict),
+            dependencies: ["QalamEngine", "QalamModels", "QalamTensors", "QalamTokenizers", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "QalamTrainingTests",
             dependencies: [
