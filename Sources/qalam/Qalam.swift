@@ -33,6 +33,10 @@ struct Qalam: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+        } catch let error as CocoaError {
+            let file = error.filePath.map { "\($0): " } ?? ""
+            standardError("qalam: \(file)\(error.localizedDescription)")
+            Foundation.exit(1)
         } catch let error as any CustomStringConvertible & Error where !isParserError(error) {
             standardError("qalam: \(error.description)")
             Foundation.exit(1)
