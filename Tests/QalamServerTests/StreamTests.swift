@@ -134,7 +134,7 @@ struct StreamTests {
         configuration.keepAlive = .milliseconds(30)
         let model = FakeModel { _, _, continuation in
             Task {
-                try await Task.sleep(for: .milliseconds(400))
+                try await Task.sleep(for: .seconds(2))
                 continuation.yield(.text("late"))
                 continuation.yield(.finished(.stop, Usage(promptTokens: 1, completionTokens: 1)))
                 continuation.finish()
