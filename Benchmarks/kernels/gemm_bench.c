@@ -8,6 +8,7 @@
 #include "bench.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 typedef struct {
     const char *group;
@@ -45,6 +46,7 @@ static struct {
 } blas;
 
 static bool load_blas(const char *path) {
+    setenv("OPENBLAS_THREAD_TIMEOUT", "4", 0);  // else its threads spin after each call, in the way of ours
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         fprintf(stderr, "%s\n", dlerror());
@@ -78,22 +80,36 @@ typedef struct {
     double median, best, blas_median, blas_best, peak;  // GFLOP/s
 } result;
 
+enum { BURST = 4 };
+
+static void run_ours(const k_gemm_args *g) { k_gemm(g); }
+
+/// Times BURST calls after 2 ms that are not counted, in which one's threads wake up and the other's short waits end.
+static void burst(void (*run)(const k_gemm_args *), const k_gemm_args *g, double *times) {
+    double warm = now() + 2e-3;
+    do run(g);
+    while (now() < warm);
+    for (size_t i = 0; i < BURST; i++) {
+        double start = now();
+        run(g);
+        times[i] = now() - start;
+    }
+}
+
+/// Bursts of ours and the other's in turn. OpenBLAS's threads wait for their next call by spinning, for up to a tenth
+/// of a second, on the processors that we would compute on: ours starts after that.
 static result measure(const k_gemm_args *g, double seconds) {
     enum { MOST = 4000 };
     static double ours[MOST], theirs[MOST], peaks[MOST];
     bool compared = blas.narrow || blas.wide;
     size_t n = 0;
-    k_gemm(g);
-    if (compared) run_blas(g);
     double end = now() + seconds, work = 2e-9 * (double)g->m * (double)g->n * (double)g->k;
-    while (n < MOST && (n < 5 || now() < end)) {
-        peaks[n] = n % 8 ? peaks[n - 1] : peak_now();
-        double t = now();
-        k_gemm(g);
-        ours[n] = now() - t;
-        t = now();
-        if (compared) run_blas(g);
-        theirs[n++] = now() - t;
+    for (; n + BURST <= MOST && (n < 2 * BURST || now() < end); n += BURST) {
+        if (compared) usleep(150000);
+        double peak = peak_now();
+        for (size_t i = 0; i < BURST; i++) peaks[n + i] = peak;
+        burst(run_ours, g, ours + n);
+        if (compared) burst(run_blas, g, theirs + n);
     }
     result r = {.peak = median(peaks, n), .median = work / median(ours, n), .best = work / ours[0]};
     if (compared) r.blas_median = work / median(theirs, n), r.blas_best = work / theirs[0];
