@@ -128,7 +128,7 @@ def matmul(options):
     groups = ["d288"] if options.quick else ["d288", "d512", "d768", "decode"]
     for threads in range(1, options.threads + 1):
         for group in groups:
-            seconds = 0.05 if options.quick else 0.5
+            seconds = 0.05 if options.quick else 0.8
             arguments = [program, "--threads", threads, "--only", group, "--seconds", seconds, "--json"]
             progress(f"  {group}, {threads} thread{'s' if threads > 1 else ''}")
             shapes = [json.loads(line) for line in run([*arguments, "--blas", library["path"]]).splitlines()]
