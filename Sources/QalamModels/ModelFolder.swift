@@ -42,16 +42,19 @@ public struct ModelFolder {
     /// Loads the weights.
     ///
     /// - Parameter trainable: whether its parameters become leaves of the tape.
-    /// - Returns: the model, ready to run.
-    /// - Throws: `FormatError` that names a damaged, missing or misshapen tensor.
     public func decoder(trainable: Bool = false) throws -> Decoder {
-        let file = try Safetensors(url)
-        return try Decoder(
-            config, Weights(Checkpoint(file, optionalPrefix: "\(config.family.names.root)."), trainable: trainable))
+        try Self.decoder(config, at: url, trainable: trainable)
     }
 
-    /// The id of the token with this text, if the tokenizer has it as a special one.
-    public func specialToken(_ text: String) -> TokenID? { tokenizer.specialTokens[text] }
+    /// Opens config and weights alone, for folders without a tokenizer.
+    public static func decoder(at url: URL) throws -> Decoder {
+        try decoder(DecoderConfig(contentsOf: url.appending(path: "config.json")), at: url, trainable: false)
+    }
+
+    private static func decoder(_ config: DecoderConfig, at url: URL, trainable: Bool) throws -> Decoder {
+        let checkpoint = Checkpoint(try Safetensors(url), optionalPrefix: "\(config.family.names.root).")
+        return try Decoder(config, Weights(checkpoint, trainable: trainable))
+    }
 
     /// The ids after which a generation ends: `generation_config.json` first, then `config.json`.
     public func stopTokens() throws -> Set<TokenID> {
