@@ -39,9 +39,7 @@ public struct ModelFolder {
         chatTemplate = try chatTemplateSource.map(ChatTemplate.init)
     }
 
-    /// Loads the weights.
-    ///
-    /// - Parameter trainable: whether its parameters become leaves of the tape.
+    /// Loads the weights; `trainable` makes its parameters leaves of the tape.
     public func decoder(trainable: Bool = false) throws -> Decoder {
         try Self.decoder(config, at: url, trainable: trainable)
     }
