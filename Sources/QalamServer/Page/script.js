@@ -192,7 +192,7 @@ function spoken(name, className, text) {
 
 function statistics({ tokens, seconds, first }) {
   const parts = [`${number(tokens)} ${t("tokens")}`];
-  if (seconds > 0 && tokens > 1) parts.unshift(`${number((tokens - 1) / seconds, 1)} ${t("perSecond")}`);
+  if (seconds > 0) parts.unshift(`${number(tokens / seconds, 1)} ${t("perSecond")}`);
   parts.push(`${t("firstToken")} ${number(first, 2)} ${language === "ar" ? "ث" : "s"}`);
   return parts.join(" · ");
 }
@@ -261,7 +261,8 @@ async function answer(conversation) {
     message.cut = finish === "length";
     if (usage && first) {
       message.stats = {
-        tokens: usage.completion_tokens, seconds: (end - first) / 1000, first: (first - start) / 1000,
+        // Over the whole wait: a quick answer comes in one piece, so the time after the first one says nothing.
+        tokens: usage.completion_tokens, seconds: (end - start) / 1000, first: (first - start) / 1000,
       };
     }
   } catch (error) {
