@@ -28,6 +28,7 @@
 #include "Shared/gemm.inc"
 #include "Shared/loss.inc"
 #include "Shared/norm.inc"
+#include "Shared/gated.inc"
 #include "Shared/optimizer.inc"
 #include "Shared/rope.inc"
 
