@@ -52,6 +52,6 @@ extension DecoderConfig {
     /// Scale, softcap and window of a layer.
     func attentionOptions(layer: Int) -> AttentionOptions {
         AttentionOptions(
-            scale: scoreScale, softcap: scoreSoftcap, window: layerAttention[layer % layerAttention.count].window)
+            scale: scoreScale, softcap: scoreSoftcap ?? 0, window: layerAttention[layer % layerAttention.count].window)
     }
 }

@@ -50,12 +50,14 @@ public struct Decoder {
     public let config: DecoderConfig
     /// Everything trainable, in the order of the model.
     public let parameters: [Parameter]
-    private let embeddingTable: Tensor  // (V,C)
+    /// Whether some weights are used as they lie in their files, so that `parameters` are not all there is.
+    public let isMapped: Bool
+    private let embeddingTable: Weight  // (V,C)
     private let positionTable: Tensor?  // (contextLength,C)
     private let blocks: [Block]
     private let finalNorm: Norm
     /// The output projection (V,C).
-    public let head: Tensor
+    public let head: Weight
 
     /// Builds the model from a scope of weights.
     ///
@@ -67,14 +69,21 @@ public struct Decoder {
         let w = root[names.root]
         let draw = Initial.normal(deviation: 0.02)
         config = c
-        embeddingTable = try w[names.embedding]["weight"].tensor([c.vocabularySize, c.hiddenSize], draw)
+        let table = try w[names.embedding].matrix(
+            [("weight", c.vocabularySize)], inputs: c.hiddenSize, draw, role: .table)
+        embeddingTable = table
         positionTable =
             try c.learnedPositions
             ? w[names.positions]["weight"].tensor([c.contextLength, c.hiddenSize], draw) : nil
         blocks = try (0..<c.layers).map { try Block(c, layer: $0, w[names.layers][$0]) }
         finalNorm = try Norm(c, w[names.finalNorm])
-        head = c.tiedHead ? embeddingTable : try root["lm_head.weight"].tensor([c.vocabularySize, c.hiddenSize], draw)
+        let head =
+            try c.tiedHead
+            ? table
+            : root["lm_head"].matrix([("weight", c.vocabularySize)], inputs: c.hiddenSize, draw, role: .table)
+        self.head = head.packed()
         parameters = root.parameters
+        isMapped = root.isMapped
     }
 
     /// The final hidden states of packed tokens: (N,C).

@@ -17,7 +17,7 @@ extension DecoderConfig {
             throw ModelError.unsupportedArchitecture(type, known: DecoderFamily.allCases.map(\.rawValue))
         }
         if family == .gpt2 { try self.init(gpt2: j) } else { try self.init(llamaLike: family, j) }
-        tiedHead = try j.bool("tie_word_embeddings", default: [.gpt2, .gemma2, .gemma3].contains(family))
+        tiedHead = try j.bool("tie_word_embeddings", default: [.gpt2, .gemma2, .gemma3, .smolLM3].contains(family))
         bosToken = try j.optionalInt("bos_token_id").flatMap(Int32.init(exactly:))
         eosTokens = try j.ints("eos_token_id").compactMap(Int32.init(exactly:))
         try checkSizes(j)
@@ -61,6 +61,8 @@ extension DecoderConfig {
         feedForwardBias = try j.bool("mlp_bias", default: family == .gptOSS)
         try readFamily(j)
         layerAttention = try j.layerAttention(of: self)
+        // The longest text for which LongRoPE keeps the numbers of short ones; ask for more to have the others.
+        if case .longRoPE(_, _, let original, _) = layerAttention[0].rotary?.scaling { contextLength = original }
     }
 
     /// What a family has that Llama has not.
@@ -86,9 +88,11 @@ extension DecoderConfig {
             (feedForward, sinks) = (.clampedSwiGLU, true)
             experts = try j.experts("num_local_experts", normalised: true)
             experts?.routerBias = true
-            guard try j.double("swiglu_limit", default: 7) == 7 else {
-                throw ModelError.unsupportedSetting(
-                    file: j.file, key: "swiglu_limit", value: String(try j.double("swiglu_limit")))
+            for (key, value) in [("swiglu_limit", 7), ("swiglu_alpha", 1.702)] {
+                let found = try j.double(key, default: value)
+                guard found == value else {
+                    throw ModelError.unsupportedSetting(file: j.file, key: key, value: String(found))
+                }
             }
         }
         let key = j.has("hidden_activation") ? "hidden_activation" : "hidden_act"

@@ -84,8 +84,8 @@ public struct DecoderConfig: Sendable, Equatable {
     public var learnedPositions: Bool
     /// Windows and rotations, repeated over the layers: entry i mod count is layer i's.
     public var layerAttention: [LayerAttention]
-    /// What scores are multiplied by.
-    public var scoreScale: Float
+    /// What scores are multiplied by; nil: 1/√D.
+    public var scoreScale: Float?
     /// Scores pass through softcap·tanh(score / softcap).
     public var scoreSoftcap: Float?
     /// Whether each head has a learned sink in its softmax.
@@ -129,7 +129,6 @@ public struct DecoderConfig: Sendable, Equatable {
         normEpsilon = 1e-5
         learnedPositions = isGPT2
         layerAttention = [LayerAttention(rotary: isGPT2 ? nil : Rotary(width: attention.headDim, theta: 10000))]
-        scoreScale = attention.scale
         feedForward = isGPT2 ? .gelu : .swiglu
         qkvBias = isGPT2
         outputBias = isGPT2

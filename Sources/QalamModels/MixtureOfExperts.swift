@@ -19,8 +19,25 @@ struct MixtureOfExperts {
         used = e.used
         normalised = e.normalised
         router = try Linear(c, [(names.router, e.count)], inputs: c.hiddenSize, bias: e.routerBias, w)
-        experts = try (0..<e.count).map {
-            try FeedForward(c, w[names.experts][$0], up: names.expertUp, down: names.expertDown)
+        let inside = w[names.experts]
+        let (C, F) = (c.hiddenSize, c.intermediateSize)
+        let ups = try Self.projections(c, e.count, names.expertUp.map { ($0, F) }, inputs: C, inside)
+        let downs = try Self.projections(c, e.count, [(names.expertDown, C)], inputs: F, inside)
+        experts = zip(ups, downs).map { FeedForward(c.feedForward, up: $0, down: $1) }
+    }
+
+    /// One projection of each expert; biases lie in stacks (E, outputs).
+    private static func projections(
+        _ c: DecoderConfig, _ count: Int, _ pieces: [(name: String, outputs: Int)], inputs: Int, _ w: Weights
+    ) throws -> [Linear] {
+        let weights = try w.experts(
+            count, pieces.map { ("\($0.name).weight", $0.outputs) }, inputs: inputs,
+            Linear.initial(c, residual: false))
+        guard c.feedForwardBias else { return weights.map { Linear($0.packed(), bias: nil) } }
+        let stacks = try pieces.map { try w[$0.name]["bias"].tensor([count, $0.outputs], .zeros) }
+        return weights.enumerated().map { expert, weight in
+            let bias = stacks.flatMap { $0.rows(expert..<expert + 1).values }
+            return Linear(weight.packed(), bias: Tensor(bias, [bias.count]))
         }
     }
 

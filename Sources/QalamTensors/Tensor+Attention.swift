@@ -24,7 +24,7 @@ public struct AttentionShape: Sendable, Equatable {
     public var fusedWidth: Int { (heads + 2 * kvHeads) * headDim }
 
     /// What scores are multiplied by: 1/√D.
-    public var scale: Float { 1 / Float(headDim).squareRoot() }
+    package var scale: Float { 1 / Float(headDim).squareRoot() }
 }
 
 /// Causal self-attention within each of `batch` sequences of T tokens, no T×T matrix kept (Dao 2023).
@@ -69,7 +69,7 @@ extension k_attention_args {
         let (width, outWidth) = (s.fusedWidth, s.heads * s.headDim)
         self.init(
             batch: batch, queries: T, keys: T, heads: s.heads, kv_heads: s.kvHeads, head_dim: s.headDim,
-            scale: attention.options.scale, q: qkv.pointer, q_row: width, q_batch: T * width, k: qkv.pointer + outWidth,
+            scale: attention.scale, q: qkv.pointer, q_row: width, q_batch: T * width, k: qkv.pointer + outWidth,
             v: qkv.pointer + outWidth + s.kvHeads * s.headDim, kv_row: width, kv_batch: T * width, out: out.pointer,
             out_row: outWidth, out_batch: T * outWidth, logsumexp: nil)
     }
@@ -112,7 +112,7 @@ package struct LayerCache {
         count += N
         var arguments = k_attention_args(
             batch: 1, queries: N, keys: count, heads: s.heads, kv_heads: s.kvHeads, head_dim: s.headDim,
-            scale: attention.options.scale, q: qkv.pointer, q_row: s.fusedWidth, q_batch: 0, k: keys.pointer,
+            scale: attention.scale, q: qkv.pointer, q_row: s.fusedWidth, q_batch: 0, k: keys.pointer,
             v: values.pointer,
             kv_row: width, kv_batch: 0, out: out.pointer, out_row: queryWidth, out_batch: 0, logsumexp: nil)
         k_attention(&arguments)
