@@ -47,7 +47,7 @@ extension TokenizerDefinition {
         for step in try steps(field, list: "normalizers") {
             let type = try step.member("type")
             guard try type.string() == "NFC" else { throw type.unsupported() }
-            normalizesNFC = true
+            normalizer.steps.append(.composed(compatible: false))
         }
     }
 
@@ -203,7 +203,7 @@ extension TokenizerDefinition {
                 }
                 // An added token stands for its own text, whatever the byte alphabet makes of it.
                 if isByteLevel && bytes.elementsEqual(content.utf8) {
-                    byteLevelIDs.append(id)
+                    modelIDs.append(id)
                 } else {
                     plainTokens[id] = text
                 }
@@ -213,13 +213,13 @@ extension TokenizerDefinition {
             guard isByteLevel ? vocabulary.insert(bytes, at: id) : vocabulary.insert(text.utf8, at: id) else {
                 throw field.invalid("id \(id) is given to two tokens, one of them \"\(text)\"")
             }
-            if isByteLevel { byteLevelIDs.append(id) }
+            if isByteLevel { modelIDs.append(id) }
         }
-        byteLevelIDs.sort()
+        modelIDs.sort()
     }
 
     private mutating func readMerges(_ field: JSONField) throws(TokenizerError) {
-        let index = TokenIndex(vocabulary, ids: byteLevelIDs)
+        let index = TokenIndex(vocabulary, ids: modelIDs)
         guard case .array(let entries) = field.value else { throw field.invalid("a list of merges belongs here") }
         merges.reserveCapacity(entries.count)
         var left: [UInt8] = []

@@ -14,7 +14,7 @@ extension TokenizerDefinition {
             out.raw(index == 0 ? "\n    " : ",\n    ")
             writeAddedToken(token, &out)
         }
-        out.raw("\n  ],\n  \"normalizer\": " + (normalizesNFC ? "{\"type\": \"NFC\"}" : "null"))
+        out.raw("\n  ],\n  \"normalizer\": " + (!normalizer.steps.isEmpty ? "{\"type\": \"NFC\"}" : "null"))
         out.raw(",\n  \"pre_tokenizer\": ")
         writePreTokenizer(&out)
         out.raw(",\n  \"post_processor\": ")
@@ -103,7 +103,7 @@ extension TokenizerDefinition {
     }
 
     private func writeVocabulary(_ out: inout JSONWriter) {
-        for (index, id) in (byteLevelIDs + plainTokens.keys).sorted().enumerated() {
+        for (index, id) in (modelIDs + plainTokens.keys).sorted().enumerated() {
             out.raw(index == 0 ? "\n      " : ",\n      ")
             out.string(plainTokens[id] ?? ByteAlphabet.text(vocabulary[id] ?? []))
             out.raw(": \(id)")
