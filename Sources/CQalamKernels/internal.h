@@ -23,6 +23,15 @@
     X(void, k_swiglu, (float *out, const float *x, size_t rows, size_t d), (out, x, rows, d))                          \
     X(void, k_swiglu_backward, (float *dx, const float *dy, const float *x, size_t rows, size_t d),                    \
       (dx, dy, x, rows, d))                                                                                            \
+    X(void, k_geglu, (float *out, const float *x, size_t rows, size_t d), (out, x, rows, d))                           \
+    X(void, k_clamped_swiglu, (float *out, const float *x, size_t rows, size_t d, float alpha, float limit),           \
+      (out, x, rows, d, alpha, limit))                                                                                 \
+    X(void, k_gelu_erf, (float *out, const float *x, size_t n), (out, x, n))                                           \
+    X(void, k_softcap, (float *x, float cap, size_t n), (x, cap, n))                                                   \
+    X(void, k_rmsnorm_heads,                                                                                           \
+      (float *x, const float *weight, float epsilon, size_t tokens, size_t heads, size_t head_dim,                     \
+       size_t row_stride),                                                                                             \
+      (x, weight, epsilon, tokens, heads, head_dim, row_stride))                                                       \
     X(double, k_sum_of_squares, (const float *x, size_t n), (x, n))                                                    \
     X(void, k_column_sums, (float *out, const float *x, size_t rows, size_t d, bool accumulate),                       \
       (out, x, rows, d, accumulate))                                                                                   \

@@ -26,6 +26,7 @@
 #include "Shared/gemm.inc"
 #include "Shared/loss.inc"
 #include "Shared/norm.inc"
+#include "Shared/gated.inc"
 #include "Shared/optimizer.inc"
 #include "Shared/rope.inc"
 #include "Shared/weight_activation.inc"

@@ -102,6 +102,40 @@ static void k_reference_swiglu_backward(float *dx, const float *dy, const float 
     }
 }
 
+static void k_reference_geglu(float *out, const float *x, size_t rows, size_t d) {
+    for (size_t i = 0; i < rows * d; i++) {
+        double gate = x[i / d * 2 * d + i % d], up = x[i / d * 2 * d + d + i % d];
+        out[i] = (float)(gelu_of(gate) * up);
+    }
+}
+
+static void k_reference_clamped_swiglu(float *out, const float *x, size_t rows, size_t d, float alpha, float limit) {
+    for (size_t i = 0; i < rows * d; i++) {
+        double gate = fmin(x[i / d * 2 * d + i % d], limit);
+        double up = fmax(fmin(x[i / d * 2 * d + d + i % d], limit), -limit);
+        out[i] = (float)(gate / (1 + exp(-gate * alpha)) * (up + 1));
+    }
+}
+
+static void k_reference_gelu_erf(float *out, const float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = (float)(x[i] / 2.0 * (1 + erf(x[i] / sqrt(2))));
+}
+
+static void k_reference_softcap(float *x, float cap, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] = (float)(cap * tanh(x[i] / (double)cap));
+}
+
+static void k_reference_rmsnorm_heads(float *x, const float *weight, float epsilon, size_t tokens, size_t heads,
+                                      size_t head_dim, size_t row_stride) {
+    for (size_t i = 0; i < tokens * heads; i++) {
+        float *head = x + i / heads * row_stride + i % heads * head_dim;
+        double squares = 0;
+        for (size_t j = 0; j < head_dim; j++) squares += (double)head[j] * head[j];
+        double inverse = 1 / sqrt(squares / (double)head_dim + epsilon);
+        for (size_t j = 0; j < head_dim; j++) head[j] = (float)(head[j] * inverse * weight[j]);
+    }
+}
+
 static double k_reference_sum_of_squares(const float *x, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += (double)x[i] * x[i];
@@ -390,6 +424,11 @@ const k_table *k_table_reference(void) {
         .k_gelu_backward = k_reference_gelu_backward,
         .k_swiglu = k_reference_swiglu,
         .k_swiglu_backward = k_reference_swiglu_backward,
+        .k_geglu = k_reference_geglu,
+        .k_clamped_swiglu = k_reference_clamped_swiglu,
+        .k_gelu_erf = k_reference_gelu_erf,
+        .k_softcap = k_reference_softcap,
+        .k_rmsnorm_heads = k_reference_rmsnorm_heads,
         .k_sum_of_squares = k_reference_sum_of_squares,
         .k_column_sums = k_reference_column_sums,
         .k_bf16_to_f32 = k_reference_bf16_to_f32,

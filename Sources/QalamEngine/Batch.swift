@@ -90,11 +90,12 @@ private struct BatchContext: AttentionContext {
         self.spans = spans
     }
 
-    mutating func attend(layer: Int, qkv: Tensor, shape: AttentionShape, rope: RoPE?) -> Tensor {
+    mutating func attend(layer: Int, qkv: Tensor, attention: AttentionLayer) -> Tensor {
+        let shape = attention.shape
         let out = Tensor(uninitialized: [ids.count, shape.heads * shape.headDim], on: qkv.device)
         for (i, span) in spans.enumerated() {
             sequences[i].attend(
-                layer: layer, qkv.rows(span), shape, rope: rope, positions: Array(positions[span]), out: out.rows(span))
+                layer: layer, qkv.rows(span), attention, positions: Array(positions[span]), out: out.rows(span))
         }
         return out
     }

@@ -63,9 +63,9 @@ struct SequenceState {
 
     /// Attends one layer's new rows to this sequence's past.
     mutating func attend(
-        layer: Int, _ qkv: Tensor, _ shape: AttentionShape, rope: RoPE?, positions: [Int32], out: Tensor
+        layer: Int, _ qkv: Tensor, _ attention: AttentionLayer, positions: [Int32], out: Tensor
     ) {
-        caches[layer].attend(qkv, shape, rope: rope, positions: positions, out: out)
+        caches[layer].attend(qkv, attention, positions: positions, out: out)
     }
 
     /// Draws a token; returns what to report, `finished` last.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Foundation
+internal import QalamTensors
 
 /// Weights in the safetensors format: one file, or several with an index, as Hugging Face keeps them.
 ///
@@ -111,6 +112,15 @@ public struct Safetensors: Sendable {
         let file = files[entry.file]
         defer { withExtendedLifetime(file) {} }
         return try body(UnsafeRawBufferPointer(rebasing: file.buffer[entry.bytes]))
+    }
+
+    /// The tensor `name` as blocks in the mapped file; nil if its numbers don't lie at multiples of their size.
+    func blocks(_ name: String, of type: BlockType) -> QuantizedTensor? {
+        guard let entry = tensors[name] else { return nil }
+        let file = files[entry.file]
+        let bytes = UnsafeRawBufferPointer(rebasing: file.buffer[entry.bytes])
+        guard Int(bitPattern: bytes.baseAddress) % entry.type.size == 0 else { return nil }
+        return QuantizedTensor(type: type, shape: entry.shape, bytes: bytes, owner: file, isFile: true)
     }
 
     /// Reads the tensor `name`, of any floating-point type, as `Float` into `target`, which must have its count.

@@ -19,6 +19,17 @@ public protocol WeightSource {
     func fill(
         _ name: String, shape: [Int], initial: Initial, into destination: UnsafeMutableBufferPointer<Float>
     ) throws
+
+    /// The matrix `name`, of exactly `shape`, as it lies in the file, without a copy; nil if it can't be used so.
+    ///
+    /// Three axes are a stack of matrices of one shape, such as experts.
+    /// - Throws: `FormatError` if the tensor is there and has another shape.
+    func stored(_ name: String, shape: [Int]) throws -> QuantizedTensor?
+}
+
+extension WeightSource {
+    /// Nothing is there but numbers to copy.
+    public func stored(_ name: String, shape: [Int]) throws -> QuantizedTensor? { nil }
 }
 
 /// A parameter of a model: one tensor in memory, which files may know as several.
@@ -92,12 +103,14 @@ public struct Parameter {
 public struct Weights {
     private final class Record {
         var parameters: [Parameter] = []
+        var isMapped = false
     }
 
     /// The names descended so far, joined by dots.
     public let path: String
+    /// Whether parameters are leaves of the tape.
+    public let isTrainable: Bool
     private let source: any WeightSource
-    private let trainable: Bool
     private let record: Record
 
     /// The root scope over `source`; `trainable` makes every parameter a leaf of the tape.
@@ -108,7 +121,7 @@ public struct Weights {
     private init(path: String, source: any WeightSource, trainable: Bool, record: Record) {
         self.path = path
         self.source = source
-        self.trainable = trainable
+        isTrainable = trainable
         self.record = record
     }
 
@@ -116,7 +129,7 @@ public struct Weights {
     public subscript(name: String) -> Weights {
         guard !name.isEmpty else { return self }
         return Weights(
-            path: path.isEmpty ? name : "\(path).\(name)", source: source, trainable: trainable, record: record)
+            path: path.isEmpty ? name : "\(path).\(name)", source: source, trainable: isTrainable, record: record)
     }
 
     /// The numbered scope inside this one.
@@ -125,10 +138,51 @@ public struct Weights {
     /// Every parameter asked for so far, through any scope of this root.
     public var parameters: [Parameter] { record.parameters }
 
+    /// Whether some weights are used as they lie in their files, and so are no parameters.
+    public var isMapped: Bool { record.isMapped }
+
     /// The table or vector at this path.
     public func tensor(_ shape: [Int], _ initial: Initial) throws -> Tensor {
         let columns = Array(shape.dropFirst())
         return try stacked([("", shape[0])], columns: columns, initial, role: columns.isEmpty ? .vector : .table)
+    }
+
+    /// Matrices with the same inputs, their outputs behind one another: as they lie in the file where the source allows
+    /// it and nobody trains them, and else as one parameter.
+    ///
+    /// - Parameters:
+    ///   - pieces: the path of each piece inside this scope, and its rows
+    ///   - inputs: the columns
+    ///   - initial: how each starts if there is nothing to load
+    ///   - role: what the matrix does
+    ///   - transposed: whether files hold (columns, rows)
+    /// - Throws: what the source throws: `FormatError` that names a missing or misshapen piece.
+    public func matrix(
+        _ pieces: [(name: String, rows: Int)], inputs: Int, _ initial: Initial, role: Parameter.Role = .projection,
+        transposed: Bool = false
+    ) throws -> Weight {
+        if !isTrainable, !transposed {
+            let stored = try pieces.map { try source.stored(self[$0.name].path, shape: [$0.rows, inputs]) }
+            let present = stored.compactMap(\.self)
+            if present.count == pieces.count {
+                record.isMapped = true
+                return Weight(present)
+            }
+        }
+        return Weight(try stacked(pieces, columns: [inputs], initial, role: role, transposed: transposed))
+    }
+
+    /// The same for each of `count` experts, in stacks (count, rows, inputs) or each in a numbered scope of its own.
+    public func experts(
+        _ count: Int, _ pieces: [(name: String, rows: Int)], inputs: Int, _ initial: Initial
+    ) throws -> [Weight] {
+        let stacks = try pieces.map { try source.stored(self[$0.name].path, shape: [count, $0.rows, inputs]) }
+        let present = stacks.compactMap(\.self)
+        if !isTrainable, present.count == pieces.count {
+            record.isMapped = true
+            return (0..<count).map { expert in Weight(present.map { $0.expert(expert) }) }
+        }
+        return try (0..<count).map { try self[$0].matrix(pieces, inputs: inputs, initial) }
     }
 
     /// Several tensors with the same columns, one behind the other along the first axis, as one.
@@ -159,7 +213,7 @@ public struct Weights {
             offset += rows * width
         }
         let parameter = Parameter(
-            tensor: trainable ? tensor.requiringGradient() : tensor, role: role, parts: parts)
+            tensor: isTrainable ? tensor.requiringGradient() : tensor, role: role, parts: parts)
         try parameter.load(from: source, initial: initial)
         record.parameters.append(parameter)
         return parameter.tensor
@@ -200,28 +254,5 @@ public struct FreshWeights: WeightSource {
     /// FNV-1a, the 64-bit hash of Fowler, Noll and Vo.
     private func fnv1a(_ text: String) -> UInt64 {
         text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-    }
-}
-
-/// Reads every parameter from safetensors files.
-public struct Checkpoint: WeightSource {
-    private let file: Safetensors
-    private let optionalPrefix: String
-
-    /// The weights in `file`; a name that starts with `optionalPrefix` may stand there without it.
-    public init(_ file: Safetensors, optionalPrefix: String = "") {
-        self.file = file
-        self.optionalPrefix = optionalPrefix
-    }
-
-    /// Copies the tensor out of the file, converted to float32.
-    public func fill(
-        _ name: String, shape: [Int], initial: Initial, into destination: UnsafeMutableBufferPointer<Float>
-    ) throws(FormatError) {
-        let short = name.hasPrefix(optionalPrefix) ? String(name.dropFirst(optionalPrefix.count)) : name
-        let stored = file.entry(name) == nil && file.entry(short) != nil ? short : name
-        guard let found = file.entry(stored)?.shape else { throw .missing(name) }
-        guard found == shape else { throw .shape(stored, expected: shape, got: found) }
-        try file.copyFloats(stored, into: destination)
     }
 }

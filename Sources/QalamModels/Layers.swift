@@ -4,24 +4,30 @@ internal import QalamTensors
 
 /// x · Wᵀ + b, where W may be several projections computed as one.
 struct Linear {
-    let weight: Tensor  // (out,in)
+    let weight: Weight  // (out,in)
     let bias: Tensor?  // (out)
 
     /// The projections `pieces` (their scopes and outputs) behind one another.
-    ///
-    /// Weights start from a normal distribution with deviation √(2/5C) (Nguyen & Salazar 2019); those that write to the
-    /// residual stream are divided by √(2L), as in GPT-2.
     init(
         _ c: DecoderConfig, _ pieces: [(name: String, outputs: Int)], inputs: Int, bias hasBias: Bool,
         residual: Bool = false, _ w: Weights
     ) throws {
-        let deviation = (2 / (5 * Float(c.hiddenSize))).squareRoot()
-        let initial = Initial.normal(deviation: residual ? deviation / Float(2 * c.layers).squareRoot() : deviation)
-        weight = try w.stacked(
-            pieces.map { ("\($0.name).weight", $0.outputs) }, columns: [inputs], initial,
-            role: .projection, transposed: c.family.names.transposed)
+        let weights = pieces.map { ("\($0.name).weight", $0.outputs) }
         let biases = pieces.map { ("\($0.name).bias", $0.outputs) }
+        weight = try w.matrix(
+            weights, inputs: inputs, Self.initial(c, residual: residual), transposed: c.family.names.transposed
+        ).packed()
         bias = hasBias ? try w.stacked(biases, columns: [], .zeros, role: .vector) : nil
+    }
+
+    /// Given weights.
+    init(_ weight: Weight, bias: Tensor?) { (self.weight, self.bias) = (weight, bias) }
+
+    /// A normal distribution with deviation √(2/5C) (Nguyen & Salazar 2019), divided by √(2L) where it writes to the
+    /// residual stream, as in GPT-2.
+    static func initial(_ c: DecoderConfig, residual: Bool) -> Initial {
+        let deviation = (2 / (5 * Float(c.hiddenSize))).squareRoot()
+        return .normal(deviation: residual ? deviation / Float(2 * c.layers).squareRoot() : deviation)
     }
 
     func callAsFunction(_ x: Tensor) -> Tensor { linear(x, weight, bias: bias) }
@@ -37,8 +43,14 @@ struct Norm {
     init(_ c: DecoderConfig, _ w: Weights) throws {
         kind = c.norm
         epsilon = c.normEpsilon
-        weight = try w["weight"].tensor([c.hiddenSize], .ones)
+        weight = try Self.weight(c, w, c.hiddenSize)
         bias = c.norm == .layer ? try w["bias"].tensor([c.hiddenSize], .zeros) : nil
+    }
+
+    /// The weight of a norm over `size` floats, with the offset that files leave out.
+    static func weight(_ c: DecoderConfig, _ w: Weights, _ size: Int) throws -> Tensor {
+        let weight = try w["weight"].tensor([size], .ones)
+        return c.normOffset == 0 ? weight : weight + Tensor(repeating: c.normOffset, [size])
     }
 
     func callAsFunction(_ x: Tensor) -> Tensor {
@@ -49,25 +61,43 @@ struct Norm {
     }
 }
 
-/// down(silu(gate(x)) · up(x)), or down(gelu(up(x))).
+/// down(silu(gate(x)) · up(x)), or another activation, or down(gelu(up(x))).
 struct FeedForward {
     let kind: DecoderConfig.FeedForward
-    let up: Linear  // gate and up behind one another for SwiGLU
+    let up: Linear  // gate and up behind one another if gated
     let down: Linear
 
-    init(_ c: DecoderConfig, _ w: Weights) throws {
-        let names = c.family.names
+    /// Given projections.
+    init(_ kind: DecoderConfig.FeedForward, up: Linear, down: Linear) {
+        (self.kind, self.up, self.down) = (kind, up, down)
+    }
+
+    /// A layer whose projections are scopes `up` (one or two) and `down` of `w`.
+    init(_ c: DecoderConfig, _ w: Weights, up names: [String], down name: String) throws {
         kind = c.feedForward
+        let width = (kind.isGated ? 2 : 1) * c.intermediateSize
         up = try Linear(
-            c, names.up.map { ($0, c.intermediateSize) }, inputs: c.hiddenSize, bias: c.feedForwardBias, w)
+            c, names.map { ($0, width / names.count) }, inputs: c.hiddenSize, bias: c.feedForwardBias, w)
         down = try Linear(
-            c, [(names.down, c.hiddenSize)], inputs: c.intermediateSize, bias: c.feedForwardBias, residual: true, w)
+            c, [(name, c.hiddenSize)], inputs: c.intermediateSize, bias: c.feedForwardBias, residual: true, w)
     }
 
     func callAsFunction(_ x: Tensor) -> Tensor {
         switch kind {
         case .swiglu: down(swiglu(up(x)))
-        case .gelu: geluFeedForward(x, up: (up.weight, up.bias), down: (down.weight, down.bias))
+        case .geglu: down(geglu(up(x)))
+        case .clampedSwiGLU: down(clampedSwiGLU(up(x)))
+        case .gelu: geluLayer(x)
         }
+    }
+
+    /// In one node of the tape if the weights are dense.
+    private func geluLayer(_ x: Tensor) -> Tensor {
+        if let upWeight = up.weight.dense, let downWeight = down.weight.dense {
+            return geluFeedForward(x, up: (upWeight, up.bias), down: (downWeight, down.bias))
+        }
+        let h = up(x)
+        h.geluInPlace(isExact: false)
+        return down(h)
     }
 }

@@ -44,14 +44,21 @@ public struct ModelFolder {
         try Self.decoder(config, at: url, trainable: trainable)
     }
 
-    /// Opens config and weights alone, for folders without a tokenizer.
-    public static func decoder(at url: URL) throws -> Decoder {
-        try decoder(DecoderConfig(contentsOf: url.appending(path: "config.json")), at: url, trainable: false)
+    /// Opens config and weights alone, for folders without a tokenizer, to be run on texts of at most `contextLength`
+    /// tokens if that is given.
+    public static func decoder(at url: URL, contextLength: Int? = nil) throws -> Decoder {
+        var config = try DecoderConfig(contentsOf: url.appending(path: "config.json"))
+        if let contextLength { config.contextLength = contextLength }
+        return try decoder(config, at: url, trainable: false)
     }
 
     private static func decoder(_ config: DecoderConfig, at url: URL, trainable: Bool) throws -> Decoder {
-        let checkpoint = Checkpoint(try Safetensors(url), optionalPrefix: "\(config.family.names.root).")
-        return try Decoder(config, Weights(checkpoint, trainable: trainable))
+        let file = try Safetensors(url)
+        let prefix = "\(config.family.names.root)."
+        let source: any WeightSource =
+            config.family == .gptOSS
+            ? GPTOSSCheckpoint(file, optionalPrefix: prefix) : Checkpoint(file, optionalPrefix: prefix)
+        return try Decoder(config, Weights(source, trainable: trainable))
     }
 
     /// The ids after which a generation ends: `generation_config.json` first, then `config.json`.
@@ -101,6 +108,9 @@ extension ModelFolder {
         _ decoder: Decoder, _ files: ModelFiles, to url: URL, precision: StoredPrecision,
         metadata: [String: String] = [:]
     ) throws {
+        guard !decoder.isMapped, DecoderFamily.trainable.contains(decoder.config.family) else {
+            throw ModelError.mapped
+        }
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         try writeWeights(decoder.parameters, to: url.appending(path: "model.safetensors"), precision, metadata)
         try files.tokenizer.write(to: url)

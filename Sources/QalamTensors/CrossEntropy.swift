@@ -35,20 +35,24 @@ public struct Loss {
 /// the head's weight gets its share at once, and `Loss.backward` carries on from the hidden states.
 /// - Parameters:
 ///   - hidden: (N,C)
-///   - head: (V,C)
+///   - head: (V,C); with blocks nothing is recorded
 ///   - targets: N ids, -1 for rows without a loss
 ///   - gradientScale: what each row's loss is multiplied by before differentiation, such as 1/(rows of the whole batch)
+///   - softcap: logits z become c·tanh(z/c), without gradients; nil: they stay
 /// - Returns: the loss of each row, which `Loss.backward` differentiates.
 /// - Complexity: 2·N·V·C FLOPs, 6·N·V·C if gradients are recorded; 64 MB of logits at a time.
 public func linearCrossEntropy(
-    _ hidden: Tensor, head: Tensor, targets: [Int32], gradientScale: Float = 1
+    _ hidden: Tensor, head: Weight, targets: [Int32], gradientScale: Float = 1, softcap: Float? = nil
 ) -> Loss {
     let (N, C) = hidden.rowsAndColumns
-    let V = head.shape[0]
+    let V = head.rows
     precondition(
-        targets.count == N && head.shape == [V, C], "loss: \(targets.count) targets, \(hidden.shape), \(head.shape)")
+        targets.count == N && head.columns == C,
+        "loss: \(targets.count) targets, \(hidden.shape), (\(V), \(head.columns))")
     precondition(targets.allSatisfy { $0 >= -1 && $0 < V }, "loss: a target outside 0..<\(V)")
-    let records = hidden.node != nil || head.node != nil
+    let headNode = head.dense?.node
+    let records = hidden.node != nil || headNode != nil
+    precondition(!records || (head.dense != nil && softcap == nil), "loss: blocks and softcaps have no gradient")
     let hiddenGradient = records ? Tensor(uninitialized: hidden.shape, on: hidden.device) : nil
     var losses = [Float](repeating: 0, count: N)
     let block = min(N, max(64, (64 << 20) / (4 * V) / 64 * 64))
@@ -56,8 +60,9 @@ public func linearCrossEntropy(
     for start in stride(from: 0, to: N, by: max(block, 1)) {
         let rows = start..<min(start + block, N)
         let x = hidden.detached.reshaped([N, C]).rows(rows)
-        let z = logits.rows(0..<rows.count)
-        MatrixProduct(a: x, b: head, bTransposed: true).run(into: z.pointer)
+        let z = head.dense == nil ? linear(x, head) : logits.rows(0..<rows.count)
+        if let dense = head.dense { MatrixProduct(a: x, b: dense, bTransposed: true).run(into: z.pointer) }
+        if let softcap { z.softcapInPlace(softcap) }
         losses.withUnsafeMutableBufferPointer { losses in
             targets.withUnsafeBufferPointer { targets in
                 guard let losses = losses.baseAddress, let targets = targets.baseAddress else { return }
@@ -65,11 +70,16 @@ public func linearCrossEntropy(
                     losses + start, z.pointer, targets + start, rows.count, V, records ? gradientScale : 0)
             }
         }
-        if let hiddenGradient {
-            MatrixProduct(a: z, b: head).run(into: hiddenGradient.pointer + start * C)
-            head.node?.accumulate { MatrixProduct(a: z, aTransposed: true, b: x).run(into: $0, accumulate: $1) }
+        if let hiddenGradient, let dense = head.dense {
+            MatrixProduct(a: z, b: dense).run(into: hiddenGradient.pointer + start * C)
+            headNode?.accumulate { MatrixProduct(a: z, aTransposed: true, b: x).run(into: $0, accumulate: $1) }
         }
     }
     return Loss(
         losses: losses, targets: targets.count { $0 >= 0 }, hidden: hidden, hiddenGradient: hiddenGradient)
+}
+
+extension Weight {
+    /// The same numbers without their history.
+    public var detached: Weight { dense.map { Weight($0.detached) } ?? self }
 }

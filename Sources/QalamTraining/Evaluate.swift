@@ -30,7 +30,8 @@ public func evaluate(
         let batch = try data.heldout.batch(Array(rows[start..<min(start + perPass, count)]), length: T)
         var context = CausalContext(batch: batch.rows, length: T)
         let hidden = decoder.hidden(batch.inputs, &context).detached
-        let loss = linearCrossEntropy(hidden, head: decoder.head.detached, targets: batch.targets)
+        let loss = linearCrossEntropy(
+            hidden, head: decoder.head.detached, targets: batch.targets, softcap: decoder.config.logitSoftcap)
         total += loss.total
         tokens += loss.targets
         bytes += batch.targets.reduce(0) { $0 + ($1 < 0 ? 0 : tokenizer.bytes(of: $1)?.count ?? 0) }

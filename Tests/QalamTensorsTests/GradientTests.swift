@@ -49,8 +49,8 @@ import Testing
         check([[10, shape.fusedWidth]]) { inputs in
             // The projection is rotated in place, so each evaluation gets a fresh one.
             causalAttention(
-                inputs[0] + Tensor(repeating: 0, inputs[0].shape), shape, batch: 2,
-                rope: rope ? RoPE(headDim: 4, theta: 100) : nil, positions: positions)
+                inputs[0] + Tensor(repeating: 0, inputs[0].shape),
+                AttentionLayer(shape, rope: rope ? RoPE(width: 4, theta: 100) : nil), batch: 2, positions: positions)
         }
     }
 
@@ -59,12 +59,12 @@ import Testing
         let hidden = Tensor(random(5 * 4, seed: 1), [5, 4])
         let head = Tensor(random(7 * 4, seed: 2), [7, 4])
         let (x, w) = (hidden.requiringGradient(), head.requiringGradient())
-        let loss = linearCrossEntropy(x, head: w, targets: targets, gradientScale: 0.25)
+        let loss = linearCrossEntropy(x, head: Weight(w), targets: targets, gradientScale: 0.25)
         loss.backward()
         #expect(loss.targets == 4)
         for (leaf, values) in [(x, hidden), (w, head)] {
             let numeric = differences(of: values) {
-                0.25 * linearCrossEntropy(hidden, head: head, targets: targets).total
+                0.25 * linearCrossEntropy(hidden, head: Weight(head), targets: targets).total
             }
             expectClose(leaf.gradient?.values ?? [], numeric)
         }
