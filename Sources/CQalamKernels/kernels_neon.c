@@ -27,6 +27,10 @@
 #include "Shared/loss.inc"
 #include "Shared/norm.inc"
 #include "Shared/optimizer.inc"
+#include "Shared/paged_panels.inc"
+#include "Shared/paged_store.inc"
+#include "Shared/paged_tile.inc"
+#include "Shared/paged.inc"
 #include "Shared/rope.inc"
 
 K_DEFINE_TABLE
