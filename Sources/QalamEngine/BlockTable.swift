@@ -88,7 +88,9 @@ struct BlockTable {
     }
 
     /// Gives back pages that `tokens` tokens don't need.
-    mutating func shrink(to tokens: Int, into store: inout PageStore) { drop(to: store.pages(for: tokens), into: &store) }
+    mutating func shrink(to tokens: Int, into store: inout PageStore) {
+        drop(to: store.pages(for: tokens), into: &store)
+    }
 
     /// Tells the prefix cache of the pages that the first `count` of `tokens` have filled.
     mutating func share(_ tokens: [Int32], count: Int, with store: inout PageStore) {

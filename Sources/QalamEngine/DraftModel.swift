@@ -2,9 +2,9 @@
 internal import QalamModels
 internal import QalamTensors
 
-/// A small model that proposes tokens for a large one, with pages of its own (Leviathan et al. 2023).
+/// A small model that proposes tokens for a large one, with pages of its own.
 ///
-/// It draws with the sequence's own random numbers, so that it agrees wherever the two models' distributions do. If it is
+/// Speculative decoding (Leviathan et al. 2023) with coupled draws: it draws with the sequence's own random numbers, so that it agrees wherever the two models' distributions do. If it is
 /// wrong, only time is lost: the large model draws every token that counts.
 struct DraftModel {
     private let decoder: Decoder

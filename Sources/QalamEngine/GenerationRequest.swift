@@ -18,7 +18,9 @@ package struct GenerationRequest: Sendable {
     package var client = ""
     /// Whether several tokens are tried at once; the result is the same.
     package var speculation = Speculation.off
-    /// Which adapter computes it; 0 is the model alone. Prefixes are shared within one adapter only.
+    /// Which adapter computes it; 0 is the model alone.
+    ///
+    /// Prefixes are shared within one adapter only.
     package var adapter = 0
 
     /// A request.

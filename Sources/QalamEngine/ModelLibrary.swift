@@ -74,6 +74,9 @@ public actor ModelLibrary<Model: Sendable> {
     /// The names of the models that are open or being opened, sorted.
     public var open: [String] { entries.keys.sorted() }
 
+    /// How many models are open and not in use.
+    package var idle: Int { entries.values.count { $0.users == 0 } }
+
     /// The model called `name`, opened if need be; callers who ask at the same time wait for the same opening.
     ///
     /// - Throws: `EngineError.unknownModel`, `EngineError.noMemory` if running models leave too little, or what opening

@@ -9,6 +9,8 @@ extension RepeatPenalty {
     /// - Parameters:
     ///   - tokens: the text so far
     ///   - lengths: memory reused between calls
+    ///   - worst: the same
+    ///   - penalise: takes a token and what its logit loses
     func forEachMatch(
         in tokens: [Int32], lengths: inout [Int32], worst: inout [Int32: Int32], _ penalise: (Int32, Float) -> Void
     ) {

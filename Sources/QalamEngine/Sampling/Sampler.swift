@@ -90,7 +90,9 @@ package struct Sampler: Sendable {
         return scratch.candidates.item(at: uniform(stream: 0)).id
     }
 
-    /// The first of the largest; NaN counts as the smallest. If none is above -∞, the first that is allowed.
+    /// The first of the largest; NaN counts as the smallest.
+    ///
+    /// If none is above -∞, the first that is allowed.
     private func likeliest(_ logits: UnsafeBufferPointer<Float>, _ allowed: TokenMask?) -> Int32 {
         let best = logits.largest(in: 0..<logits.count)
         if best > -.infinity, let index = logits.firstIndex(of: best) { return Int32(index) }

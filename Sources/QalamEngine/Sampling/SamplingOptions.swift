@@ -69,7 +69,9 @@ public struct RepeatPenalty: Sendable, Equatable {
     public init() {}
 }
 
-/// Mirostat 2 (Basu et al. 2021): tokens more surprising than a bound are left out, and the bound follows what was drawn.
+/// Leaves out tokens more surprising than a bound, which follows what was drawn.
+///
+/// Mirostat 2 (Basu et al. 2021).
 public struct Mirostat: Sendable, Equatable {
     /// τ: the surprise aimed at, in bits.
     public var target: Float
