@@ -12,6 +12,7 @@
 /// X(result, name, parameters, arguments) for each kernel that exists once per instruction set.
 #define K_KERNELS(X)                                                                                                   \
     X(void, k_gemm, (const k_gemm_args *args), (args))                                                                 \
+    X(void, k_linear, (const k_linear_args *args), (args))                                                             \
     X(void, k_fill, (float *x, float value, size_t n), (x, value, n))                                                  \
     X(void, k_add, (float *out, const float *a, const float *b, size_t n), (out, a, b, n))                             \
     X(void, k_multiply, (float *out, const float *a, const float *b, size_t n), (out, a, b, n))                        \
@@ -22,6 +23,15 @@
     X(void, k_swiglu, (float *out, const float *x, size_t rows, size_t d), (out, x, rows, d))                          \
     X(void, k_swiglu_backward, (float *dx, const float *dy, const float *x, size_t rows, size_t d),                    \
       (dx, dy, x, rows, d))                                                                                            \
+    X(void, k_geglu, (float *out, const float *x, size_t rows, size_t d), (out, x, rows, d))                           \
+    X(void, k_clamped_swiglu, (float *out, const float *x, size_t rows, size_t d, float alpha, float limit),           \
+      (out, x, rows, d, alpha, limit))                                                                                 \
+    X(void, k_gelu_erf, (float *out, const float *x, size_t n), (out, x, n))                                           \
+    X(void, k_softcap, (float *x, float cap, size_t n), (x, cap, n))                                                   \
+    X(void, k_rmsnorm_heads,                                                                                           \
+      (float *x, const float *weight, float epsilon, size_t tokens, size_t heads, size_t head_dim,                     \
+       size_t row_stride),                                                                                             \
+      (x, weight, epsilon, tokens, heads, head_dim, row_stride))                                                       \
     X(double, k_sum_of_squares, (const float *x, size_t n), (x, n))                                                    \
     X(void, k_column_sums, (float *out, const float *x, size_t rows, size_t d, bool accumulate),                       \
       (out, x, rows, d, accumulate))                                                                                   \
@@ -80,6 +90,8 @@ typedef enum {
     K_SCRATCH_GEMM_SHARED,
     K_SCRATCH_GEMM_BLOCK,
     K_SCRATCH_ATTENTION,
+    K_SCRATCH_WEIGHT_ROWS,
+    K_SCRATCH_WEIGHT_PANEL,
     K_SCRATCH_OTHER,
     K_SCRATCH_KINDS,
 } k_scratch_kind;

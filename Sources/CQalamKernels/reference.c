@@ -39,6 +39,25 @@ static void k_reference_gemm(const k_gemm_args *args) {
 
 // MARK: Elementwise
 
+/// Exact but for rounding at the end: weights as their blocks say, activations as they are.
+static void k_reference_linear(const k_linear_args *args) {
+    size_t column = 0, k = args->weights[0].columns;
+    float *row = malloc(k * sizeof(float));
+    for (size_t i = 0; i < args->count && row; i++) {
+        const k_weight *w = &args->weights[i];
+        size_t row_bytes = k / k_block_numbers(w->type) * k_block_bytes(w->type);
+        for (size_t n = 0; n < w->rows; n++, column++) {
+            k_block_decode(row, w->type, (const char *)w->blocks + n * row_bytes, k);
+            for (size_t m = 0; m < args->m; m++) {
+                double sum = w->bias ? w->bias[n] : 0;
+                for (size_t j = 0; j < k; j++) sum += (double)row[j] * args->x[m * args->ldx + j];
+                args->y[m * args->ldy + column] = (float)sum;
+            }
+        }
+    }
+    free(row);
+}
+
 static void k_reference_fill(float *x, float value, size_t n) {
     for (size_t i = 0; i < n; i++) x[i] = value;
 }
@@ -80,6 +99,40 @@ static void k_reference_swiglu_backward(float *dx, const float *dy, const float 
         double gate = x[at], up = x[at + d], s = 1 / (1 + exp(-gate));
         dx[at] = (float)(dy[i] * up * s * (1 + gate * (1 - s)));
         dx[at + d] = (float)(dy[i] * gate * s);
+    }
+}
+
+static void k_reference_geglu(float *out, const float *x, size_t rows, size_t d) {
+    for (size_t i = 0; i < rows * d; i++) {
+        double gate = x[i / d * 2 * d + i % d], up = x[i / d * 2 * d + d + i % d];
+        out[i] = (float)(gelu_of(gate) * up);
+    }
+}
+
+static void k_reference_clamped_swiglu(float *out, const float *x, size_t rows, size_t d, float alpha, float limit) {
+    for (size_t i = 0; i < rows * d; i++) {
+        double gate = fmin(x[i / d * 2 * d + i % d], limit);
+        double up = fmax(fmin(x[i / d * 2 * d + d + i % d], limit), -limit);
+        out[i] = (float)(gate / (1 + exp(-gate * alpha)) * (up + 1));
+    }
+}
+
+static void k_reference_gelu_erf(float *out, const float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = (float)(x[i] / 2.0 * (1 + erf(x[i] / sqrt(2))));
+}
+
+static void k_reference_softcap(float *x, float cap, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] = (float)(cap * tanh(x[i] / (double)cap));
+}
+
+static void k_reference_rmsnorm_heads(float *x, const float *weight, float epsilon, size_t tokens, size_t heads,
+                                      size_t head_dim, size_t row_stride) {
+    for (size_t i = 0; i < tokens * heads; i++) {
+        float *head = x + i / heads * row_stride + i % heads * head_dim;
+        double squares = 0;
+        for (size_t j = 0; j < head_dim; j++) squares += (double)head[j] * head[j];
+        double inverse = 1 / sqrt(squares / (double)head_dim + epsilon);
+        for (size_t j = 0; j < head_dim; j++) head[j] = (float)(head[j] * inverse * weight[j]);
     }
 }
 
@@ -361,6 +414,7 @@ static void k_reference_adamw(float *parameters, const float *gradients, float *
 const k_table *k_table_reference(void) {
     static const k_table table = {
         .k_gemm = k_reference_gemm,
+        .k_linear = k_reference_linear,
         .k_fill = k_reference_fill,
         .k_add = k_reference_add,
         .k_multiply = k_reference_multiply,
@@ -370,6 +424,11 @@ const k_table *k_table_reference(void) {
         .k_gelu_backward = k_reference_gelu_backward,
         .k_swiglu = k_reference_swiglu,
         .k_swiglu_backward = k_reference_swiglu_backward,
+        .k_geglu = k_reference_geglu,
+        .k_clamped_swiglu = k_reference_clamped_swiglu,
+        .k_gelu_erf = k_reference_gelu_erf,
+        .k_softcap = k_reference_softcap,
+        .k_rmsnorm_heads = k_reference_rmsnorm_heads,
         .k_sum_of_squares = k_reference_sum_of_squares,
         .k_column_sums = k_reference_column_sums,
         .k_bf16_to_f32 = k_reference_bf16_to_f32,

@@ -96,8 +96,9 @@ public struct Weights {
 
     /// The names descended so far, joined by dots.
     public let path: String
+    /// Whether parameters are leaves of the tape.
+    public let isTrainable: Bool
     private let source: any WeightSource
-    private let trainable: Bool
     private let record: Record
 
     /// The root scope over `source`; `trainable` makes every parameter a leaf of the tape.
@@ -108,7 +109,7 @@ public struct Weights {
     private init(path: String, source: any WeightSource, trainable: Bool, record: Record) {
         self.path = path
         self.source = source
-        self.trainable = trainable
+        isTrainable = trainable
         self.record = record
     }
 
@@ -116,7 +117,7 @@ public struct Weights {
     public subscript(name: String) -> Weights {
         guard !name.isEmpty else { return self }
         return Weights(
-            path: path.isEmpty ? name : "\(path).\(name)", source: source, trainable: trainable, record: record)
+            path: path.isEmpty ? name : "\(path).\(name)", source: source, trainable: isTrainable, record: record)
     }
 
     /// The numbered scope inside this one.
@@ -159,7 +160,7 @@ public struct Weights {
             offset += rows * width
         }
         let parameter = Parameter(
-            tensor: trainable ? tensor.requiringGradient() : tensor, role: role, parts: parts)
+            tensor: isTrainable ? tensor.requiringGradient() : tensor, role: role, parts: parts)
         try parameter.load(from: source, initial: initial)
         record.parameters.append(parameter)
         return parameter.tensor

@@ -16,14 +16,15 @@ public protocol AttentionContext {
     ///
     /// - Parameters:
     ///   - layer: the block's number
-    ///   - qkv: (N, (H + 2·Hkv)·D), fresh from the projection; may be rotated in place
-    ///   - shape: H, Hkv and D
-    ///   - rope: the rotation, if the model has one
+    ///   - qkv: (N, (H + 2·Hkv)·D), fresh from the projection; the context rotates it in place
+    ///   - attention: shape, rotation, window and what else the layer has
     /// - Returns: (N, H·D)
-    mutating func attend(layer: Int, qkv: Tensor, shape: AttentionShape, rope: RoPE?) -> Tensor
+    mutating func attend(layer: Int, qkv: Tensor, attention: AttentionLayer) -> Tensor
 }
 
 /// The context of training: `batch` whole sequences of equal length, nothing before them.
+///
+/// It has causal masks only: windows at least as long as the sequences, no softcaps and no sinks.
 public struct CausalContext: AttentionContext {
     /// 0, 1, … of each sequence in turn.
     public let positions: [Int32]
@@ -36,8 +37,8 @@ public struct CausalContext: AttentionContext {
     }
 
     /// Causal attention inside each sequence.
-    public func attend(layer: Int, qkv: Tensor, shape: AttentionShape, rope: RoPE?) -> Tensor {
-        causalAttention(qkv, shape, batch: batch, rope: rope, positions: positions)
+    public func attend(layer: Int, qkv: Tensor, attention: AttentionLayer) -> Tensor {
+        causalAttention(qkv, attention, batch: batch, positions: positions)
     }
 }
 
@@ -53,27 +54,23 @@ public struct Decoder {
     private let positionTable: Tensor?  // (contextLength,C)
     private let blocks: [Block]
     private let finalNorm: Norm
-    private let rope: RoPE?
     /// The output projection (V,C).
     public let head: Tensor
 
     /// Builds the model from a scope of weights.
     ///
-    /// - Throws: what the scope throws if a tensor is missing or misshapen.
+    /// - Throws: what the scope throws if a tensor is missing or misshapen, and `ModelError.untrainable` if gradients
+    ///   are asked for that this version does not have.
     public init(_ c: DecoderConfig, _ root: Weights) throws {
+        if root.isTrainable, let what = c.untrainableSwitch { throw ModelError.untrainable(c.family, what) }
         let names = c.family.names
         let w = root[names.root]
         let draw = Initial.normal(deviation: 0.02)
         config = c
         embeddingTable = try w[names.embedding]["weight"].tensor([c.vocabularySize, c.hiddenSize], draw)
-        switch c.position {
-        case .learned:
-            positionTable = try w[names.positions]["weight"].tensor([c.contextLength, c.hiddenSize], draw)
-            rope = nil
-        case .rotary(let theta):
-            positionTable = nil
-            rope = RoPE(headDim: c.attention.headDim, theta: theta)
-        }
+        positionTable =
+            try c.learnedPositions
+            ? w[names.positions]["weight"].tensor([c.contextLength, c.hiddenSize], draw) : nil
         blocks = try (0..<c.layers).map { try Block(c, layer: $0, w[names.layers][$0]) }
         finalNorm = try Norm(c, w[names.finalNorm])
         head = c.tiedHead ? embeddingTable : try root["lm_head.weight"].tensor([c.vocabularySize, c.hiddenSize], draw)
@@ -88,43 +85,61 @@ public struct Decoder {
     /// - Returns: the states after the last norm, (N,C)
     public func hidden(_ ids: [Int32], _ context: inout some AttentionContext) -> Tensor {
         var x = embedding(ids, embeddingTable)  // (N,C)
+        if config.embeddingScale != 1 { x.scaleInPlace(by: config.embeddingScale) }
         if let positionTable { x = x + embedding(context.positions, positionTable) }
-        for block in blocks { x = block(x, rope, &context) }
+        for block in blocks { x = block(x, &context) }
         return finalNorm(x)
     }
 
     /// Scores of every token as the next one, from hidden states (N,C): (N,V).
-    public func logits(_ hidden: Tensor) -> Tensor { linear(hidden, head) }
+    public func logits(_ hidden: Tensor) -> Tensor {
+        let logits = linear(hidden, head)
+        if let cap = config.logitSoftcap { logits.softcapInPlace(cap) }
+        return logits
+    }
 }
 
-/// Pre-norm attention and feed-forward, each added to the residual stream.
+/// Attention and feed-forward, each added to the residual stream, with norms before, after or around them.
 private struct Block {
-    let layer: Int
-    let shape: AttentionShape
-    let attentionNorm: Norm
-    let qkv: Linear
-    let attentionOutput: Linear
-    let feedForwardNorm: Norm
-    let feedForward: FeedForward
+    let attentionNorm: Norm?
+    let attention: Attention
+    let attentionPostNorm: Norm?
+    let feedForwardNorm: Norm?
+    let feedForward: FeedForwardLayer
+    let feedForwardPostNorm: Norm?
 
     init(_ c: DecoderConfig, layer: Int, _ w: Weights) throws {
         let names = c.family.names
-        let inner = c.attention.heads * c.attention.headDim
-        let kvInner = c.attention.kvHeads * c.attention.headDim
-        let rows = names.qkv.count == 1 ? [c.attention.fusedWidth] : [inner, kvInner, kvInner]
-        self.layer = layer
-        shape = c.attention
-        attentionNorm = try Norm(c, w[names.attentionNorm])
-        qkv = try Linear(c, zip(names.qkv, rows).map { ($0, $1) }, inputs: c.hiddenSize, bias: c.attentionBias, w)
-        attentionOutput = try Linear(
-            c, [(names.attentionOutput, c.hiddenSize)], inputs: inner, bias: c.attentionBias, residual: true, w)
-        feedForwardNorm = try Norm(c, w[names.feedForwardNorm])
-        feedForward = try FeedForward(c, w)
+        func norm(_ name: String, unless placement: DecoderConfig.NormPlacement) throws -> Norm? {
+            c.normPlacement == placement ? nil : try Norm(c, w[name])
+        }
+        attentionNorm = try norm(names.attentionNorm, unless: .after)
+        attention = try Attention(c, layer: layer, w)
+        attentionPostNorm = try norm(names.attentionPostNorm, unless: .before)
+        feedForwardNorm = try norm(names.feedForwardNorm, unless: .after)
+        feedForward =
+            try c.experts.map { .mixture(try MixtureOfExperts(c, $0, w)) }
+            ?? .dense(try FeedForward(c, w, up: names.up, down: names.down))
+        feedForwardPostNorm = try norm(names.feedForwardPostNorm, unless: .before)
     }
 
-    func callAsFunction(_ x: Tensor, _ rope: RoPE?, _ context: inout some AttentionContext) -> Tensor {
-        let attended = context.attend(layer: layer, qkv: qkv(attentionNorm(x)), shape: shape, rope: rope)
-        let h = x + attentionOutput(attended)
-        return h + feedForward(feedForwardNorm(h))
+    func callAsFunction(_ x: Tensor, _ context: inout some AttentionContext) -> Tensor {
+        let attended = attention(attentionNorm?(x) ?? x, &context)
+        let h = x + (attentionPostNorm?(attended) ?? attended)
+        let fed = feedForward(feedForwardNorm?(h) ?? h)
+        return h + (feedForwardPostNorm?(fed) ?? fed)
+    }
+}
+
+/// One feed-forward layer, or a choice of several.
+private enum FeedForwardLayer {
+    case dense(FeedForward)
+    case mixture(MixtureOfExperts)
+
+    func callAsFunction(_ x: Tensor) -> Tensor {
+        switch self {
+        case .dense(let layer): layer(x)
+        case .mixture(let layer): layer(x)
+        }
     }
 }

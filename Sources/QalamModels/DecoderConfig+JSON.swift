@@ -1,69 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Foundation
-internal import QalamFormats
+package import QalamFormats
 internal import QalamTensors
-
-/// What can be wrong with a model folder beyond its files' own formats.
-public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The config names an architecture that this version does not know.
-    case unsupportedArchitecture(String)
-    /// The config asks for a variant that this version does not have.
-    case unsupportedSetting(file: String, key: String, value: String)
-    /// Two parts of the folder contradict each other.
-    case mismatch(String)
-
-    /// One sentence that says what to do.
-    public var description: String {
-        switch self {
-        case .unsupportedArchitecture(let name):
-            "The model type \(name) is not supported; known are "
-                + DecoderFamily.allCases.map(\.rawValue).joined(separator: ", ") + "."
-        case .unsupportedSetting(let file, let key, let value):
-            "\(file): \(key): \(value) is not supported yet; use a model without it."
-        case .mismatch(let what): what
-        }
-    }
-}
 
 extension DecoderConfig {
     /// Reads `config.json` of a Hugging Face folder.
     ///
     /// - Throws: `FormatError` that names file and key, or `ModelError` for a model that this version can't run
     ///   faithfully.
-    public init(contentsOf url: URL) throws {
-        let j = try JSONReader(contentsOf: url)
-        let type = try j.string("model_type")
-        switch DecoderFamily(rawValue: type) {
-        case .llama: try self.init(llama: j)
-        case .gpt2: try self.init(gpt2: j)
-        case nil: throw ModelError.unsupportedArchitecture(type)
-        }
-        try checkSizes(j)
-    }
+    public init(contentsOf url: URL) throws { try self.init(JSONReader(contentsOf: url)) }
 
-    private init(llama j: JSONReader) throws {
-        try Self.require(j, "hidden_act", oneOf: ["silu"], default: "silu")
-        let rope = try Self.ropeTheta(j)
-        let heads = try j.positive("num_attention_heads")
-        let hidden = try j.positive("hidden_size")
-        let kvHeads = try j.positive("num_key_value_heads", default: heads)
-        let headDim = try j.positive("head_dim", default: max(1, hidden / heads))
-        guard heads % kvHeads == 0 else {
-            throw j.error("num_key_value_heads", "\(kvHeads) does not divide the \(heads) attention heads")
+    /// Reads the keys of a `config.json`.
+    package init(_ j: JSONReader) throws {
+        let type = try j.string("model_type")
+        guard let family = DecoderFamily(rawValue: type) else {
+            throw ModelError.unsupportedArchitecture(type, known: DecoderFamily.allCases.map(\.rawValue))
         }
-        guard headDim % 2 == 0 else { throw j.error("head_dim", "\(headDim) is odd, and rotation needs pairs") }
-        self.init(
-            .llama, vocabularySize: try j.positive("vocab_size"), hiddenSize: hidden,
-            layers: try j.positive("num_hidden_layers"),
-            attention: AttentionShape(heads: heads, kvHeads: kvHeads, headDim: headDim),
-            contextLength: try j.positive("max_position_embeddings", default: 2048))
-        intermediateSize = try j.positive("intermediate_size")
-        normEpsilon = Float(try j.positiveDouble("rms_norm_eps", default: 1e-6))
-        position = .rotary(theta: rope)
-        attentionBias = try j.bool("attention_bias", default: false)
-        feedForwardBias = try j.bool("mlp_bias", default: false)
-        tiedHead = try j.bool("tie_word_embeddings", default: false)
-        try readTokens(j)
+        if family == .gpt2 { try self.init(gpt2: j) } else { try self.init(llamaLike: family, j) }
+        tiedHead = try j.bool("tie_word_embeddings", default: [.gpt2, .gemma2, .gemma3].contains(family))
+        bosToken = try j.optionalInt("bos_token_id").flatMap(Int32.init(exactly:))
+        eosTokens = try j.ints("eos_token_id").compactMap(Int32.init(exactly:))
+        try checkSizes(j)
     }
 
     private init(gpt2 j: JSONReader) throws {
@@ -81,26 +38,64 @@ extension DecoderConfig {
             contextLength: try j.positive("n_positions", default: 1024))
         intermediateSize = try j.positive("n_inner", default: 4 * hidden)
         normEpsilon = Float(try j.positiveDouble("layer_norm_epsilon", default: 1e-5))
-        tiedHead = try j.bool("tie_word_embeddings", default: true)
-        try readTokens(j)
     }
 
-    private mutating func readTokens(_ j: JSONReader) throws {
-        bosToken = try j.optionalInt("bos_token_id").flatMap(Int32.init(exactly:))
-        eosTokens = try j.ints("eos_token_id").compactMap(Int32.init(exactly:))
-    }
-
-    /// The base of the rotation: `rope_theta`, or `rope_parameters.rope_theta` as newer files have it.
-    private static func ropeTheta(_ j: JSONReader) throws -> Double {
-        for key in ["rope_scaling", "rope_parameters"] {
-            guard let rope = try j.optionalObject(key) else { continue }
-            let type = try rope.optionalString("rope_type") ?? rope.string("type", default: "default")
-            guard type == "default" else {
-                throw ModelError.unsupportedSetting(file: j.file, key: "\(key).rope_type", value: type)
-            }
-            if let theta = try rope.optionalDouble("rope_theta"), theta > 0 { return theta }
+    private init(llamaLike family: DecoderFamily, _ j: JSONReader) throws {
+        let heads = try j.positive("num_attention_heads")
+        let hidden = try j.positive("hidden_size")
+        let kvHeads = try j.positive("num_key_value_heads", default: heads)
+        let headDim = try j.positive("head_dim", default: max(1, hidden / heads))
+        guard heads % kvHeads == 0 else {
+            throw j.error("num_key_value_heads", "\(kvHeads) does not divide the \(heads) attention heads")
         }
-        return try j.positiveDouble("rope_theta", default: 10000)
+        guard headDim % 2 == 0 else { throw j.error("head_dim", "\(headDim) is odd, and rotation needs pairs") }
+        self.init(
+            family, vocabularySize: try j.positive("vocab_size"), hiddenSize: hidden,
+            layers: try j.positive("num_hidden_layers"),
+            attention: AttentionShape(heads: heads, kvHeads: kvHeads, headDim: headDim),
+            contextLength: try j.positive("max_position_embeddings", default: 2048))
+        intermediateSize = try j.positive(family == .qwen3MoE ? "moe_intermediate_size" : "intermediate_size")
+        normEpsilon = Float(try j.positiveDouble("rms_norm_eps", default: 1e-6))
+        qkvBias = try j.bool("attention_bias", default: family == .qwen2 || family == .gptOSS)
+        outputBias = family == .qwen2 ? false : qkvBias
+        feedForwardBias = try j.bool("mlp_bias", default: family == .gptOSS)
+        try readFamily(j)
+        layerAttention = try j.layerAttention(of: self)
+    }
+
+    /// What a family has that Llama has not.
+    private mutating func readFamily(_ j: JSONReader) throws {
+        var activations = ["silu"]
+        switch family {
+        case .llama, .gpt2, .mistral, .qwen2, .phi3, .smolLM3: break
+        case .qwen3: queryKeyNorm = .perHead
+        case .qwen3MoE:
+            queryKeyNorm = .perHead
+            experts = try j.experts("num_experts", normalised: j.bool("norm_topk_prob", default: false))
+        case .mixtral: experts = try j.experts("num_local_experts", normalised: true)
+        case .olmo2: (normPlacement, queryKeyNorm) = (.after, .whole)
+        case .gemma2, .gemma3:
+            activations = ["gelu_pytorch_tanh"]
+            (normPlacement, normOffset, feedForward) = (.around, Float(try j.double("norm_offset", default: 1)), .geglu)
+            embeddingScale = Float(hiddenSize).squareRoot()
+            scoreScale = 1 / Float(try j.positiveDouble("query_pre_attn_scalar", default: 256)).squareRoot()
+            scoreSoftcap = try j.softcap("attn_logit_softcapping", default: family == .gemma2 ? 50 : nil)
+            logitSoftcap = try j.softcap("final_logit_softcapping", default: family == .gemma2 ? 30 : nil)
+            if family == .gemma3 { queryKeyNorm = .perHead }
+        case .gptOSS:
+            (feedForward, sinks) = (.clampedSwiGLU, true)
+            experts = try j.experts("num_local_experts", normalised: true)
+            experts?.routerBias = true
+            guard try j.double("swiglu_limit", default: 7) == 7 else {
+                throw ModelError.unsupportedSetting(
+                    file: j.file, key: "swiglu_limit", value: String(try j.double("swiglu_limit")))
+            }
+        }
+        let key = j.has("hidden_activation") ? "hidden_activation" : "hidden_act"
+        // Gemma's early files say "gelu" and mean the tanh form, which `hidden_activation` later spelled out.
+        try Self.require(
+            j, key, oneOf: activations + (key == "hidden_act" && normOffset != 0 ? ["gelu"] : []),
+            default: activations[0])
     }
 
     private static func require(
@@ -116,63 +111,33 @@ extension DecoderConfig {
         let limit = 1 << 24
         let sizes = [
             vocabularySize, hiddenSize, layers, intermediateSize, contextLength, attention.heads, attention.headDim,
+            experts?.count ?? 1,
         ]
         guard sizes.allSatisfy({ $0 <= limit }), Double(vocabularySize) * Double(hiddenSize) < 1e12,
-            Double(layers) * Double(hiddenSize) * Double(intermediateSize) < 1e13
+            Double(layers) * Double(hiddenSize) * Double(intermediateSize) < 1e13,
+            Double(hiddenSize) * Double(attention.heads) * Double(attention.headDim) < 1e12
         else { throw j.error("hidden_size", "the sizes in this file are beyond any model; the file is damaged.") }
     }
+}
 
-    /// The keys of `config.json`, as `transformers` reads them.
-    func json(dtype: String) -> [String: Any] {
-        var keys: [String: Any] = [
-            "architectures": [family.architecture],
-            "model_type": family.rawValue,
-            "vocab_size": vocabularySize,
-            "tie_word_embeddings": tiedHead,
-            "dtype": dtype,
-            "torch_dtype": dtype,
-        ]
-        keys["bos_token_id"] = bosToken.map { Int($0) }
-        if !eosTokens.isEmpty {
-            keys["eos_token_id"] = eosTokens.count == 1 ? Int(eosTokens[0]) : eosTokens.map { Int($0) }
+extension JSONReader {
+    /// The mixture whose size is under `key`.
+    fileprivate func experts(_ key: String, normalised: Bool) throws -> DecoderConfig.Experts {
+        let count = try int(key, in: 1...4096)
+        let used = try int(
+            has("experts_per_token") ? "experts_per_token" : "num_experts_per_tok", in: 1...count)
+        for (key, isPlain) in [
+            ("decoder_sparse_step", try int("decoder_sparse_step", default: 1) == 1),
+            ("mlp_only_layers", try ints("mlp_only_layers").isEmpty),
+        ] where !isPlain {
+            throw ModelError.unsupportedSetting(file: file, key: key, value: "a layer without experts")
         }
-        return keys.merging(family == .llama ? llamaKeys : gpt2Keys) { $1 }
+        return DecoderConfig.Experts(count: count, used: used, normalised: normalised)
     }
 
-    private var llamaKeys: [String: Any] {
-        var keys: [String: Any] = [
-            "hidden_size": hiddenSize,
-            "num_hidden_layers": layers,
-            "num_attention_heads": attention.heads,
-            "num_key_value_heads": attention.kvHeads,
-            "head_dim": attention.headDim,
-            "intermediate_size": intermediateSize,
-            "max_position_embeddings": contextLength,
-            "rms_norm_eps": exactly(normEpsilon),
-            "hidden_act": "silu",
-            "attention_bias": attentionBias,
-            "mlp_bias": feedForwardBias,
-        ]
-        if case .rotary(let theta) = position {
-            keys["rope_theta"] = theta
-            keys["rope_parameters"] = ["rope_type": "default", "rope_theta": theta] as [String: Any]
-        }
-        return keys
+    /// A softcap: a number above 0, or `null` for none; a file without the key has the family's.
+    fileprivate func softcap(_ key: String, default fallback: Double?) throws -> Float? {
+        if !keys.contains(key) { return fallback.map { Float($0) } }
+        return has(key) ? Float(try positiveDouble(key)) : nil
     }
-
-    private var gpt2Keys: [String: Any] {
-        [
-            "n_embd": hiddenSize,
-            "n_layer": layers,
-            "n_head": attention.heads,
-            "n_positions": contextLength,
-            "n_ctx": contextLength,
-            "n_inner": intermediateSize,
-            "layer_norm_epsilon": exactly(normEpsilon),
-            "activation_function": "gelu_new",
-        ]
-    }
-
-    /// 1e-05, not the nearest float's 9.99999974e-06.
-    private func exactly(_ value: Float) -> Double { Double(String(value)) ?? Double(value) }
 }

@@ -37,8 +37,14 @@ struct Norm {
     init(_ c: DecoderConfig, _ w: Weights) throws {
         kind = c.norm
         epsilon = c.normEpsilon
-        weight = try w["weight"].tensor([c.hiddenSize], .ones)
+        weight = try Self.weight(c, w, c.hiddenSize)
         bias = c.norm == .layer ? try w["bias"].tensor([c.hiddenSize], .zeros) : nil
+    }
+
+    /// The weight of a norm over `size` floats, with the offset that files leave out.
+    static func weight(_ c: DecoderConfig, _ w: Weights, _ size: Int) throws -> Tensor {
+        let weight = try w["weight"].tensor([size], .ones)
+        return c.normOffset == 0 ? weight : weight + Tensor(repeating: c.normOffset, [size])
     }
 
     func callAsFunction(_ x: Tensor) -> Tensor {
@@ -49,24 +55,27 @@ struct Norm {
     }
 }
 
-/// down(silu(gate(x)) · up(x)), or down(gelu(up(x))).
+/// down(silu(gate(x)) · up(x)), or another activation, or down(gelu(up(x))).
 struct FeedForward {
     let kind: DecoderConfig.FeedForward
-    let up: Linear  // gate and up behind one another for SwiGLU
+    let up: Linear  // gate and up behind one another if gated
     let down: Linear
 
-    init(_ c: DecoderConfig, _ w: Weights) throws {
-        let names = c.family.names
+    /// A layer whose projections are scopes `up` (one or two) and `down` of `w`.
+    init(_ c: DecoderConfig, _ w: Weights, up names: [String], down name: String) throws {
         kind = c.feedForward
+        let width = (kind.isGated ? 2 : 1) * c.intermediateSize
         up = try Linear(
-            c, names.up.map { ($0, c.intermediateSize) }, inputs: c.hiddenSize, bias: c.feedForwardBias, w)
+            c, names.map { ($0, width / names.count) }, inputs: c.hiddenSize, bias: c.feedForwardBias, w)
         down = try Linear(
-            c, [(names.down, c.hiddenSize)], inputs: c.intermediateSize, bias: c.feedForwardBias, residual: true, w)
+            c, [(name, c.hiddenSize)], inputs: c.intermediateSize, bias: c.feedForwardBias, residual: true, w)
     }
 
     func callAsFunction(_ x: Tensor) -> Tensor {
         switch kind {
         case .swiglu: down(swiglu(up(x)))
+        case .geglu: down(geglu(up(x)))
+        case .clampedSwiGLU: down(clampedSwiGLU(up(x)))
         case .gelu: geluFeedForward(x, up: (up.weight, up.bias), down: (down.weight, down.bias))
         }
     }

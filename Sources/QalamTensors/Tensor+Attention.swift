@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CQalamKernels
-internal import Foundation
 
 /// The sizes of an attention layer.
 public struct AttentionShape: Sendable, Equatable {
@@ -25,28 +24,7 @@ public struct AttentionShape: Sendable, Equatable {
     public var fusedWidth: Int { (heads + 2 * kvHeads) * headDim }
 
     /// What scores are multiplied by: 1/√D.
-    var scale: Float { 1 / Float(headDim).squareRoot() }
-}
-
-/// Rotary position embedding, on pairs (i, i + D/2) as in Hugging Face's Llama.
-///
-/// RoFormer (Su et al. 2021).
-public struct RoPE: Sendable {
-    /// θ^(-2i/D) for each pair.
-    let inverseFrequency: [Float]
-
-    /// Frequencies for heads of `headDim` floats with base `theta`.
-    public init(headDim: Int, theta: Double) {
-        inverseFrequency = (0..<headDim / 2).map { Float(1 / pow(theta, Double(2 * $0) / Double(headDim))) }
-    }
-
-    /// Rotates queries and keys of fused rows (N, (H + 2·Hkv)·D) in place; `direction` -1 undoes it.
-    func rotate(_ fused: Tensor, _ s: AttentionShape, positions: [Int32], direction: Float = 1) {
-        precondition(positions.count == fused.rowsAndColumns.rows, "rope: \(positions.count) positions, \(fused.shape)")
-        k_rope(
-            fused.pointer, positions, inverseFrequency, positions.count, s.heads + s.kvHeads, s.headDim, s.fusedWidth,
-            direction)
-    }
+    public var scale: Float { 1 / Float(headDim).squareRoot() }
 }
 
 /// Causal self-attention within each of `batch` sequences of T tokens, no T×T matrix kept (Dao 2023).
@@ -54,26 +32,25 @@ public struct RoPE: Sendable {
 /// `qkv` is rotated in place, so it must be fresh from a projection.
 /// - Parameters:
 ///   - qkv: (B·T, (H + 2·Hkv)·D): queries, keys and values of each token side by side
-///   - s: H, Hkv and D
+///   - attention: its shape, rotation and scale; no softcap, no sinks, and no window shorter than T
 ///   - batch: B
-///   - rope: nil for models with learned positions
-///   - positions: of each row, for `rope`
+///   - positions: of each row, for the rotation
 /// - Returns: (B·T, H·D)
 /// - Complexity: 2·B·H·T²·D FLOPs forward, 5·B·H·T²·D backward.
-public func causalAttention(
-    _ qkv: Tensor, _ s: AttentionShape, batch: Int, rope: RoPE?, positions: [Int32]
-) -> Tensor {
+public func causalAttention(_ qkv: Tensor, _ attention: AttentionLayer, batch: Int, positions: [Int32]) -> Tensor {
     let (rows, width) = qkv.rowsAndColumns
+    let (s, rope) = (attention.shape, attention.rope)
+    precondition(attention.isPlain(upTo: rows / batch), "attention: \(attention.options) is not for training")
     precondition(width == s.fusedWidth && rows % batch == 0, "attention: \(qkv.shape) for \(s), batch \(batch)")
     rope?.rotate(qkv, s, positions: positions)
     let out = Tensor(uninitialized: [rows, s.heads * s.headDim], on: qkv.device)
     let logSumExp = qkv.node.map { _ in Tensor(uninitialized: [s.heads * rows], on: qkv.device) }
-    var arguments = k_attention_args(fused: qkv, s, batch: batch, out: out)
+    var arguments = k_attention_args(fused: qkv, attention, batch: batch, out: out)
     arguments.logsumexp = logSumExp?.pointer
     k_attention(&arguments)
     return out.recorded(from: [qkv.node]) { dout in
         let dqkv = Tensor(uninitialized: qkv.shape, on: qkv.device)
-        var forward = k_attention_args(fused: qkv, s, batch: batch, out: out)
+        var forward = k_attention_args(fused: qkv, attention, batch: batch, out: out)
         forward.logsumexp = logSumExp?.pointer
         var arguments = k_attention_backward_args(
             forward: forward, dout: dout.pointer, dq: dqkv.pointer, dk: dqkv.pointer + s.heads * s.headDim,
@@ -86,12 +63,13 @@ public func causalAttention(
 
 extension k_attention_args {
     /// Attention of every sequence of a fused projection to itself.
-    fileprivate init(fused qkv: Tensor, _ s: AttentionShape, batch: Int, out: Tensor) {
+    fileprivate init(fused qkv: Tensor, _ attention: AttentionLayer, batch: Int, out: Tensor) {
+        let s = attention.shape
         let T = qkv.rowsAndColumns.rows / batch
         let (width, outWidth) = (s.fusedWidth, s.heads * s.headDim)
         self.init(
             batch: batch, queries: T, keys: T, heads: s.heads, kv_heads: s.kvHeads, head_dim: s.headDim,
-            scale: s.scale, q: qkv.pointer, q_row: width, q_batch: T * width, k: qkv.pointer + outWidth,
+            scale: attention.options.scale, q: qkv.pointer, q_row: width, q_batch: T * width, k: qkv.pointer + outWidth,
             v: qkv.pointer + outWidth + s.kvHeads * s.headDim, kv_row: width, kv_batch: T * width, out: out.pointer,
             out_row: outWidth, out_batch: T * outWidth, logsumexp: nil)
     }
@@ -115,14 +93,15 @@ package struct LayerCache {
     /// Appends the keys and values of the new rows of one sequence and attends its queries to all that is held.
     ///
     /// - Parameters:
-    ///   - qkv: (N, (H + 2·Hkv)·D), the rows of this sequence, rotated in place by `rope`
-    ///   - s: H, Hkv and D
-    ///   - rope: nil for models with learned positions
-    ///   - positions: of each row, for `rope`
+    ///   - qkv: (N, (H + 2·Hkv)·D), the rows of this sequence, rotated in place
+    ///   - attention: shape, rotation and scale; nothing that training does not have
+    ///   - positions: of each row, for the rotation
     ///   - out: (N, H·D), written
-    package mutating func attend(_ qkv: Tensor, _ s: AttentionShape, rope: RoPE?, positions: [Int32], out: Tensor) {
+    package mutating func attend(_ qkv: Tensor, _ attention: AttentionLayer, positions: [Int32], out: Tensor) {
         let N = qkv.shape[0]
-        rope?.rotate(qkv, s, positions: positions)
+        let s = attention.shape
+        precondition(attention.isPlain(upTo: count + N), "attention: \(attention.options) is not for this cache")
+        attention.rotate(qkv, positions: positions)
         reserve(count + N)
         let queryWidth = s.heads * s.headDim
         for row in 0..<N {
@@ -133,7 +112,8 @@ package struct LayerCache {
         count += N
         var arguments = k_attention_args(
             batch: 1, queries: N, keys: count, heads: s.heads, kv_heads: s.kvHeads, head_dim: s.headDim,
-            scale: s.scale, q: qkv.pointer, q_row: s.fusedWidth, q_batch: 0, k: keys.pointer, v: values.pointer,
+            scale: attention.options.scale, q: qkv.pointer, q_row: s.fusedWidth, q_batch: 0, k: keys.pointer,
+            v: values.pointer,
             kv_row: width, kv_batch: 0, out: out.pointer, out_row: queryWidth, out_batch: 0, logsumexp: nil)
         k_attention(&arguments)
     }

@@ -38,3 +38,31 @@ public func swiglu(_ x: Tensor) -> Tensor {
         x.node?.add(dx)
     }
 }
+
+/// gelu(gate) · up, where x (…,2F) holds gate and up side by side; GELU by tanh. Not for training.
+package func geglu(_ x: Tensor) -> Tensor { gated(x, k_geglu) }
+
+/// g · sigmoid(1.702·g) · (u + 1), where g is the gate held below 7 and u is up held within ±7: gpt-oss.
+///
+/// Not for training.
+package func clampedSwiGLU(_ x: Tensor) -> Tensor { gated(x) { k_clamped_swiglu($0, $1, $2, $3, 1.702, 7) } }
+
+private func gated(
+    _ x: Tensor, _ kernel: (UnsafeMutablePointer<Float>, UnsafePointer<Float>, Int, Int) -> Void
+) -> Tensor {
+    let (rows, width) = x.rowsAndColumns
+    precondition(width % 2 == 0 && x.node == nil, "gated unit: \(x.shape), without gradients")
+    let out = Tensor(uninitialized: x.shape.dropLast() + [width / 2], on: x.device)
+    kernel(out.pointer, x.pointer, rows, width / 2)
+    return out
+}
+
+extension Tensor {
+    /// GELU of every number in place, by tanh or exactly (Hendrycks & Gimpel 2016); not recorded on the tape.
+    package func geluInPlace(isExact: Bool) {
+        if isExact { k_gelu_erf(pointer, pointer, count) } else { k_gelu(pointer, pointer, count) }
+    }
+
+    /// cap · tanh(x / cap) in place (Gemma 2); not recorded on the tape.
+    package func softcapInPlace(_ cap: Float) { k_softcap(pointer, cap, count) }
+}

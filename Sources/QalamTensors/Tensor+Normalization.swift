@@ -48,6 +48,21 @@ public func layerNorm(_ x: Tensor, _ weight: Tensor, bias: Tensor?, epsilon: Flo
     }
 }
 
+/// RMSNorm of queries and keys of fused rows (N, (H + 2·Hkv)·D) in place; not for training.
+///
+/// A weight of D floats norms each head (Dehghani et al. 2023); a longer one norms all its heads' floats together.
+package func normalizeHeads(_ fused: Tensor, _ s: AttentionShape, query: Tensor, key: Tensor, epsilon: Float) {
+    let (rows, width) = fused.rowsAndColumns
+    precondition(width == s.fusedWidth && fused.node == nil, "norm of heads: \(fused.shape), without gradients")
+    var address = fused.pointer
+    for (weight, heads) in [(query, s.heads), (key, s.kvHeads)] {
+        precondition((heads * s.headDim) % weight.count == 0, "norm of heads: \(weight.shape) for \(s)")
+        k_rmsnorm_heads(
+            address, weight.pointer, epsilon, rows, heads * s.headDim / weight.count, weight.count, width)
+        address += heads * s.headDim
+    }
+}
+
 /// Opens the gradients of a norm's input and weights for one kernel call.
 ///
 /// Weights' gradients are added to, so a fresh one starts from zero; an input that needs no gradient gets scratch

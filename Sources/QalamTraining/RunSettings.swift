@@ -199,6 +199,7 @@ extension DecoderConfig {
     public init(_ o: RunOptions, vocabularySize: Int, eosToken: Int32?) throws {
         let depth = try positive(o.depth ?? 4, "depth")
         let family: DecoderFamily = try choice(o.family, .llama, "family")
+        guard DecoderFamily.trainable.contains(family) else { throw ModelError.untrainable(family, "its kind") }
         let width = try positive(o.width ?? 64 * depth, "width")
         let heads = try positive(o.heads ?? max(1, width / 64), "heads")
         let kvHeads = try positive(o.kvHeads ?? heads, "kvHeads")

@@ -49,8 +49,8 @@ import Testing
         check([[10, shape.fusedWidth]]) { inputs in
             // The projection is rotated in place, so each evaluation gets a fresh one.
             causalAttention(
-                inputs[0] + Tensor(repeating: 0, inputs[0].shape), shape, batch: 2,
-                rope: rope ? RoPE(headDim: 4, theta: 100) : nil, positions: positions)
+                inputs[0] + Tensor(repeating: 0, inputs[0].shape),
+                AttentionLayer(shape, rope: rope ? RoPE(width: 4, theta: 100) : nil), batch: 2, positions: positions)
         }
     }
 

@@ -31,6 +31,8 @@ struct KernelCase: Sendable, CustomTestStringConvertible {
         KernelCase("matrix product", 1e-5, count: 16, product),
         KernelCase("elementwise", 2e-6, elementwise),
         KernelCase("swiglu", 2e-6, swiglu),
+        KernelCase("gated units", 3e-6, gated),
+        KernelCase("norm of heads", 1e-4, headNorm),
         KernelCase("sums", 1e-5, sums),
         KernelCase("16-bit formats", 0, halves),
         KernelCase("layernorm", 1e-4, layerNorm),
@@ -90,6 +92,25 @@ private func length(_ m: CaseMemory) -> Int {
     t.k_swiglu(out, x, rows, d)
     t.k_swiglu_backward(dx, dy, x, rows, d)
     m.leave((out, rows * d), (dx, 2 * rows * d))
+}
+
+@Sendable private func gated(_ m: CaseMemory, _ t: k_table) {
+    let d = m.pick(1...200), rows = length(m) / d + 1
+    let x = m.floats(2 * rows * d, scale: 8), gelu = m.floats(2 * rows * d), capped = m.floats(2 * rows * d, scale: 9)
+    let out = m.floats(rows * d), clamped = m.floats(rows * d)
+    t.k_geglu(out, x, rows, d)
+    t.k_clamped_swiglu(clamped, x, rows, d, 1.702, 3)
+    t.k_gelu_erf(gelu, x, 2 * rows * d)
+    t.k_softcap(capped, 5, 2 * rows * d)
+    m.leave((out, rows * d), (clamped, rows * d), (gelu, 2 * rows * d), (capped, 2 * rows * d))
+}
+
+@Sendable private func headNorm(_ m: CaseMemory, _ t: k_table) {
+    let headDim = m.pick(1...100), heads = m.pick(1...5), tokens = m.pick(1...40)
+    let stride = heads * headDim + m.pick(0...9)
+    let x = m.floats(tokens * stride), weight = m.floats(headDim)
+    t.k_rmsnorm_heads(x, weight, 1e-5, tokens, heads, headDim, stride)
+    m.leave((x, tokens * stride))
 }
 
 @Sendable private func sums(_ m: CaseMemory, _ t: k_table) {

@@ -85,6 +85,14 @@ void k_gelu_backward(float *dx, const float *dy, const float *x, size_t n);
 void k_swiglu(float *out, const float *x, size_t rows, size_t d);
 /// dx (rows,2d) from dy (rows,d).
 void k_swiglu_backward(float *dx, const float *dy, const float *x, size_t rows, size_t d);
+/// out (rows,d) = gelu(gate) * up, tanh approximation, halves of x (rows, 2d) as in k_swiglu.
+void k_geglu(float *out, const float *x, size_t rows, size_t d);
+/// out (rows,d) = g sigmoid(alpha g) (u + 1): g is gate held below `limit`, u is up held within +-limit (gpt-oss).
+void k_clamped_swiglu(float *out, const float *x, size_t rows, size_t d, float alpha, float limit);
+/// out = gelu(x) = x/2 (1 + erf(x / sqrt 2)), to 2e-7 of the size of x; out may be x.
+void k_gelu_erf(float *out, const float *x, size_t n);
+/// x = cap tanh(x / cap).
+void k_softcap(float *x, float cap, size_t n);
 /// Sum of squares, accumulated in double over fixed chunks.
 double k_sum_of_squares(const float *x, size_t n);
 /// out (d) = or += the sum over rows of x (rows,d): the gradient of a bias.
@@ -103,6 +111,9 @@ void k_rmsnorm(float *out, float *_Nullable inverse, const float *x, const float
 /// dx = or += the gradient (`accumulate`); dweight (d) += the gradient of the weight, if not NULL.
 void k_rmsnorm_backward(float *dx, float *_Nullable dweight, const float *dy, const float *x, const float *weight,
                         const float *inverse, size_t rows, size_t d, bool accumulate);
+/// RMSNorm of each of `heads` heads of head_dim floats in place, of tokens `row_stride` apart; weight (head_dim).
+void k_rmsnorm_heads(float *x, const float *weight, float epsilon, size_t tokens, size_t heads, size_t head_dim,
+                     size_t row_stride);
 /// LayerNorm (Ba et al. 2016) with a bias that may be NULL; mean and 1/deviation (rows) are kept for the backward pass.
 void k_layernorm(float *out, float *_Nullable mean, float *_Nullable inverse, const float *x, const float *weight,
                  const float *_Nullable bias, float epsilon, size_t rows, size_t d);

@@ -6,12 +6,14 @@
 #define QALAM_KERNELS_REFERENCE_H
 
 #include "qalam_kernels.h"
+#include "qalam_weights.h"
 
 #pragma clang assume_nonnull begin
 
 /// A pointer for each kernel; parameters and meaning are in qalam_kernels.h.
 typedef struct {
     __typeof__(k_gemm) *k_gemm;
+    __typeof__(k_linear) *k_linear;
     __typeof__(k_fill) *k_fill;
     __typeof__(k_add) *k_add;
     __typeof__(k_multiply) *k_multiply;
@@ -21,6 +23,11 @@ typedef struct {
     __typeof__(k_gelu_backward) *k_gelu_backward;
     __typeof__(k_swiglu) *k_swiglu;
     __typeof__(k_swiglu_backward) *k_swiglu_backward;
+    __typeof__(k_geglu) *k_geglu;
+    __typeof__(k_clamped_swiglu) *k_clamped_swiglu;
+    __typeof__(k_gelu_erf) *k_gelu_erf;
+    __typeof__(k_softcap) *k_softcap;
+    __typeof__(k_rmsnorm_heads) *k_rmsnorm_heads;
     __typeof__(k_sum_of_squares) *k_sum_of_squares;
     __typeof__(k_column_sums) *k_column_sums;
     __typeof__(k_bf16_to_f32) *k_bf16_to_f32;
