@@ -53,6 +53,18 @@ __attribute__((constructor)) static void choose_best(void) {
     }
 }
 
+k_page_layout k_page_layout_of(k_cache_type type, size_t head_dim) {
+    size_t element = type == K_CACHE_F32 ? 4 : type == K_CACHE_F16 ? 2 : 1;
+    size_t width = (head_dim + K_PAGE_LANES - 1) / K_PAGE_LANES * K_PAGE_LANES;
+    size_t values = K_PAGE_TOKENS * head_dim * element, scales = values + K_PAGE_TOKENS * width * element;
+    size_t end = scales + (type == K_CACHE_Q8 ? 2 * K_PAGE_TOKENS * sizeof(float) : 0);
+    return (k_page_layout){element, (end + 63) / 64 * 64, values, scales};
+}
+
+size_t k_paged_bytes(k_cache_type type, size_t kv_heads, size_t head_dim) {
+    return kv_heads * k_page_layout_of(type, head_dim).head;
+}
+
 #define K_FORWARD(result, name, parameters, arguments)                                                                 \
     result name parameters { return current->name arguments; }
 K_KERNELS(K_FORWARD)

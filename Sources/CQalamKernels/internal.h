@@ -61,6 +61,11 @@
       (x, positions, inverse_frequency, tokens, heads, head_dim, row_stride, direction))                               \
     X(void, k_attention, (const k_attention_args *args), (args))                                                       \
     X(void, k_attention_backward, (const k_attention_backward_args *args), (args))                                     \
+    X(void, k_paged_store, (const k_paged_layer *layer, const float *k, const float *v, size_t row_stride),            \
+      (layer, k, v, row_stride))                                                                                       \
+    X(void, k_paged_attention,                                                                                         \
+      (const k_paged_layer *layer, float *out, size_t out_stride, const float *q, size_t q_stride),                    \
+      (layer, out, out_stride, q, q_stride))                                                                           \
     X(void, k_cross_entropy,                                                                                           \
       (float *losses, float *logits, const int32_t *targets, size_t rows, size_t vocab, float gradient_scale),         \
       (losses, logits, targets, rows, vocab, gradient_scale))                                                          \
@@ -83,6 +88,21 @@ extern const k_table k_table_avx512;
 #elif defined(__aarch64__)
 extern const k_table k_table_neon;
 #endif
+
+// MARK: Pages (dispatch.c)
+
+/// Where one kv head's part of a page begins, and in it the values and the scales: bytes.
+typedef struct {
+    size_t element, head, values, scales;
+} k_page_layout;
+
+k_page_layout k_page_layout_of(k_cache_type type, size_t head_dim);
+
+// MARK: Naive twins of their own file (reference_paged.c)
+
+void k_reference_paged_store(const k_paged_layer *layer, const float *k, const float *v, size_t row_stride);
+void k_reference_paged_attention(const k_paged_layer *layer, float *out, size_t out_stride, const float *q,
+                                 size_t q_stride);
 
 // MARK: Scratch memory (threads.c)
 

@@ -442,6 +442,8 @@ const k_table *k_table_reference(void) {
         .k_rope = k_reference_rope,
         .k_attention = k_reference_attention,
         .k_attention_backward = k_reference_attention_backward,
+        .k_paged_store = k_reference_paged_store,
+        .k_paged_attention = k_reference_paged_attention,
         .k_cross_entropy = k_reference_cross_entropy,
         .k_embedding = k_reference_embedding,
         .k_embedding_backward = k_reference_embedding_backward,

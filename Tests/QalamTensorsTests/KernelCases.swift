@@ -40,6 +40,7 @@ struct KernelCase: Sendable, CustomTestStringConvertible {
         KernelCase("rope", 1e-6, rope),
         KernelCase("attention", 1e-5, count: 16, attention),
         KernelCase("attention backward", 2e-5, attentionBackward),
+        KernelCase("paged attention", 1e-5, count: 24, pagedAttention),
         KernelCase("cross entropy", 2e-6, crossEntropy),
         KernelCase("embedding", 2e-5, embedding),
         KernelCase("adamw", 1e-6, adamW),

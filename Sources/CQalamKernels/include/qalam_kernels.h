@@ -161,6 +161,47 @@ typedef struct {
 
 void k_attention_backward(const k_attention_backward_args *args);
 
+// MARK: Causal attention over a cache in pages (Kwon et al. 2023)
+
+/// How a cache keeps keys and values: float32, half, or int8 with one float32 scale per token and head.
+typedef enum { K_CACHE_F32 = 0, K_CACHE_F16 = 1, K_CACHE_Q8 = 2 } k_cache_type;
+
+/// K_PAGE_TOKENS tokens share a page; columns of keys and values lie in panels of K_PAGE_LANES.
+enum { K_PAGE_TOKENS = 32, K_PAGE_LANES = 16 };
+
+/// One sequence's share of a call: rows first_row ..< first_row + rows stand at positions start ..< start + rows; the
+/// token at a position is kept in pages[position / K_PAGE_TOKENS]. Pages that no query sees are not looked at.
+typedef struct {
+    const int32_t *pages;
+    size_t first_row, rows, start;
+} k_paged_span;
+
+/// One layer's cache and the rows that a call is about. Page p lies at cache + p * page_stride, 64-byte aligned, and
+/// holds for each kv head: keys, panels of tokens (2, D, 16); values, panels of columns (W/16, 32, 16), W = D rounded
+/// up to 16, zeros past D; with K_CACHE_Q8 the scales of 32 keys and of 32 values.
+/// Query position p sees keys 0 ... p, or only those after p - window. Scores are q·k * scale, then cap * tanh(s / cap)
+/// if softcap is not 0; sinks (heads) are logits that take part in the softmax without a value.
+typedef struct {
+    k_cache_type type;
+    size_t heads, kv_heads, head_dim;
+    char *cache;
+    size_t page_stride;  // bytes
+    const k_paged_span *spans;
+    size_t span_count;
+    float scale, softcap;
+    size_t window;  // 0: none
+    const float *_Nullable sinks;
+} k_paged_layer;
+
+/// Bytes of one layer's part of a page.
+size_t k_paged_bytes(k_cache_type type, size_t kv_heads, size_t head_dim);
+/// Writes the rows' keys and values, rows of kv_heads * head_dim floats `row_stride` apart, to their pages. Halves are
+/// held at the largest finite one.
+void k_paged_store(const k_paged_layer *layer, const float *k, const float *v, size_t row_stride);
+/// out = attention of the rows of q, heads * head_dim floats each, to their sequences, whose keys have been stored. A
+/// row's result depends on its q, its position and what it sees, and not on which other rows or threads there are.
+void k_paged_attention(const k_paged_layer *layer, float *out, size_t out_stride, const float *q, size_t q_stride);
+
 // MARK: Loss
 
 /// Softmax cross-entropy on rows of logits (rows, vocab), targets (rows), -1 = no loss for that row. losses (rows) gets

@@ -41,6 +41,8 @@ typedef struct {
     __typeof__(k_rope) *k_rope;
     __typeof__(k_attention) *k_attention;
     __typeof__(k_attention_backward) *k_attention_backward;
+    __typeof__(k_paged_store) *k_paged_store;
+    __typeof__(k_paged_attention) *k_paged_attention;
     __typeof__(k_cross_entropy) *k_cross_entropy;
     __typeof__(k_embedding) *k_embedding;
     __typeof__(k_embedding_backward) *k_embedding_backward;
