@@ -14,35 +14,6 @@ public struct ChatMessage: Sendable, Equatable {
     }
 }
 
-/// How the next token is drawn from the model's distribution.
-public struct SamplingOptions: Sendable, Equatable {
-    /// Divides the logits; 0 always takes the likeliest token.
-    public var temperature: Float = 0.7
-    /// Keeps only the k likeliest tokens; 0 keeps all.
-    public var topK = 0
-    /// Keeps the likeliest tokens whose probabilities sum to p; 1 keeps all.
-    ///
-    /// Nucleus sampling (Holtzman et al. 2020).
-    public var topP: Float = 1
-    /// Keeps tokens at least `minP` times as likely as the likeliest; 0 keeps all.
-    ///
-    /// Min-p sampling (Nguyen et al. 2024).
-    public var minP: Float = 0
-    /// Divides positive and multiplies negative logits of tokens seen in the context; 1 is off.
-    ///
-    /// The penalty of CTRL (Keskar et al. 2019).
-    public var repetitionPenalty: Float = 1
-    /// Subtracted from a token's logit for each time it was generated.
-    public var frequencyPenalty: Float = 0
-    /// Subtracted from a token's logit once it was generated at all.
-    public var presencePenalty: Float = 0
-    /// The same seed gives the same text; nil draws one.
-    public var seed: UInt64?
-
-    /// The defaults: temperature 0.7, everything else off.
-    public init() {}
-}
-
 /// Why a generation ended.
 public enum FinishReason: String, Sendable {
     /// The model ended its turn, or a stop string appeared.
@@ -57,11 +28,14 @@ public struct Usage: Sendable, Equatable {
     public var promptTokens: Int
     /// Tokens generated, the ending token included.
     public var completionTokens: Int
+    /// Tokens of the conversation that were computed for an earlier request.
+    public var cachedTokens: Int
 
-    /// `promptTokens` read, `completionTokens` written.
-    public init(promptTokens: Int, completionTokens: Int) {
+    /// `promptTokens` read, `cachedTokens` of them from the cache, `completionTokens` written.
+    public init(promptTokens: Int, completionTokens: Int, cachedTokens: Int = 0) {
         self.promptTokens = promptTokens
         self.completionTokens = completionTokens
+        self.cachedTokens = cachedTokens
     }
 }
 
@@ -73,6 +47,10 @@ public struct ChatOptions: Sendable, Equatable {
     public var maxTokens: Int?
     /// Texts that end the answer; they are not part of it.
     public var stop: [String] = []
+    /// Higher ones go first.
+    public var priority = 0
+    /// Whose request it is: clients of one priority take turns.
+    public var client = ""
 
     /// The defaults.
     public init() {}
@@ -94,6 +72,14 @@ public enum EngineError: Error, Equatable, CustomStringConvertible {
     case badMessages(String)
     /// A sampling option is out of its range.
     case badOption(name: String, why: String)
+    /// The prompt's keys and values don't fit the memory set aside for them.
+    case memoryOverflow(prompt: Int, limit: Int)
+    /// As many requests run and wait as the engine takes.
+    case busy(limit: Int)
+    /// No model of this name can be opened.
+    case unknownModel(String, known: [String])
+    /// The models that are at work leave too little memory for another one.
+    case noMemory(model: String, bytes: Int, free: Int)
 
     /// One sentence that says what to do.
     public var description: String {
@@ -102,6 +88,15 @@ public enum EngineError: Error, Equatable, CustomStringConvertible {
             "This model's maximum context length is \(limit) tokens, and the messages take \(prompt): shorten them."
         case .badMessages(let why): "The conversation can't be rendered for this model: \(why)"
         case .badOption(let name, let why): "\(name) \(why)"
+        case .memoryOverflow(let prompt, let limit):
+            "The messages take \(prompt) tokens, and the server's memory for keys and values holds \(limit): shorten them, "
+                + "or give it more (--kv-memory)."
+        case .busy(let limit): "The model is already at work on \(limit) requests, its limit: try again in a moment."
+        case .unknownModel(let name, let known):
+            "There is no model \(name); there are: \(known.joined(separator: ", "))."
+        case .noMemory(let model, let bytes, let free):
+            "The model \(model) takes \(bytes >> 20) MiB, and \(free >> 20) MiB of the memory for models are free: try again "
+                + "when the others are done, or give it more."
         }
     }
 }

@@ -22,7 +22,7 @@ public struct LoadedModel: ChatModel {
     /// Opens the folder at `url` and loads its weights; the model is called like the folder unless `id` says otherwise.
     ///
     /// - Throws: what `ModelFolder` throws: errors that name what is wrong where.
-    public init(_ url: URL, id: String? = nil) throws {
+    public init(_ url: URL, id: String? = nil, configuration: EngineConfiguration = .init()) throws {
         let folder = try ModelFolder(url)
         self.id = id ?? url.standardizedFileURL.lastPathComponent
         contextLength = folder.config.contextLength
@@ -32,7 +32,7 @@ public struct LoadedModel: ChatModel {
         specials = try folder.templateSpecials()
         let weights = try? FileManager.default.attributesOfItem(atPath: url.appending(path: "config.json").path)
         created = Int((weights?[.modificationDate] as? Date ?? .now).timeIntervalSince1970)
-        engine = Engine(try folder.decoder())
+        engine = try Engine(try folder.decoder(), configuration)
     }
 
     /// Answers a conversation.
@@ -73,15 +73,16 @@ public struct LoadedModel: ChatModel {
     private func generate(
         _ prompt: [TokenID], _ options: ChatOptions, stopTokens: Set<TokenID>
     ) throws -> AsyncThrowingStream<TextEvent, any Error> {
-        try options.sampling.validate()
         guard prompt.count < contextLength else {
             throw EngineError.contextOverflow(prompt: prompt.count, limit: contextLength)
         }
         let room = contextLength - prompt.count
-        let request = GenerationRequest(
+        var request = GenerationRequest(
             prompt: prompt, sampling: options.sampling, maxTokens: min(options.maxTokens ?? room, room),
             stopTokens: stopTokens)
-        let events = engine.generate(request)
+        request.priority = options.priority
+        request.client = options.client
+        let events = try engine.generate(request)
         let text = TextStream(tokenizer, stop: options.stop, promptTokens: prompt.count)
         return AsyncThrowingStream { continuation in
             let task = Task {

@@ -1,80 +1,126 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import QalamModels
-internal import QalamTensors
 
-/// What a caller asks of the engine: token ids in, token ids out.
-package struct GenerationRequest: Sendable {
-    /// The prompt; not empty, shorter than the context.
-    package var prompt: [Int32]
-    /// How tokens are drawn.
-    package var sampling: SamplingOptions
-    /// The most tokens to generate.
-    package var maxTokens: Int
-    /// Tokens that end the generation.
-    package var stopTokens: Set<Int32>
-
-    /// A request.
-    package init(prompt: [Int32], sampling: SamplingOptions, maxTokens: Int, stopTokens: Set<Int32>) {
-        self.prompt = prompt
-        self.sampling = sampling
-        self.maxTokens = maxTokens
-        self.stopTokens = stopTokens
-    }
-}
-
-/// What the engine reports of one request.
-package enum GenerationEvent: Sendable, Equatable {
-    /// The next token; a stop token is not reported.
-    case token(Int32)
-    /// The end, with the number of tokens generated, a stop token included.
-    case finished(FinishReason, generated: Int)
-}
-
-/// One request while it runs: its tokens, its cache and its sampler.
+/// One request from its arrival to its end: its tokens, its pages and its sampler.
+///
+/// It runs whatever of its tokens has no keys and values yet: the whole prompt at first, then the token drawn last, and
+/// everything again after its pages were taken away.
 struct SequenceState {
     let id: Int
     let request: GenerationRequest
-    private(set) var caches: [LayerCache]
-    private var sampler: Sampler
-    /// Tokens whose keys and values are in the cache.
+    /// The prompt and the answer so far.
+    private(set) var tokens: [Int32]
+    /// Tokens tried after them in this step.
+    var proposed: [Int32] = []
+    var table = BlockTable()
+    /// Where its keys and values of the draft model are, and how many tokens they are of.
+    var draft: (table: BlockTable, cached: Int) = (BlockTable(), 0)
+    /// Whether the draft model had no room for it.
+    private(set) var hasGivenUpDraft = false
+    /// Tokens whose keys and values are in its pages.
     private(set) var cached = 0
+    /// Tokens of the prompt that an earlier request had computed.
+    private(set) var reused: Int?
     private(set) var generated = 0
-    private var last: Int32?
+    private(set) var sampler: Sampler
+    private(set) var proposalLength: ProposalLength
+    private var lookup = PromptLookup()
+    /// The most tokens that prompt and answer may have.
+    private let limit: Int
 
-    init(id: Int, _ request: GenerationRequest, _ config: DecoderConfig) {
+    init(id: Int, _ request: GenerationRequest, limit: Int) {
         self.id = id
         self.request = request
-        let capacity = min(config.contextLength, request.prompt.count + min(request.maxTokens, 128))
-        caches = (0..<config.layers).map { _ in LayerCache(config.attention, capacity: capacity) }
+        self.limit = limit
+        tokens = request.prompt
+        tokens.reserveCapacity(min(limit, request.prompt.count + min(request.maxTokens, 512)))
         sampler = Sampler(request.sampling, prompt: request.prompt)
+        proposalLength = ProposalLength(most: request.speculation.length)
     }
 
-    /// The ids to run next: what remains of the prompt, at most `limit`, or the token generated last.
-    func nextTokens(limit: Int) -> ArraySlice<Int32> {
-        if cached < request.prompt.count { return request.prompt[cached...].prefix(limit) }
-        return last.map { [$0] } ?? []
+    /// Tokens still to be run.
+    var pending: Int { tokens.count - cached }
+
+    /// Whether only the token drawn last is to be run.
+    var isDecoding: Bool { pending == 1 && generated > 0 }
+
+    /// How many tokens may be proposed without going past what it may write.
+    var room: Int { min(request.maxTokens - generated, limit - tokens.count) - 1 }
+
+    /// Takes over what the prefix cache has of its tokens.
+    mutating func adopt(from store: inout PageStore) {
+        cached = table.adopt(tokens, adapter: request.adapter, from: &store)
     }
 
-    /// Whether running `count` more tokens completes the prompt, so that logits are wanted.
-    func wantsLogits(after count: Int) -> Bool { cached + count >= request.prompt.count }
-
-    /// Notes that `count` tokens have been run.
-    mutating func advance(_ count: Int) { cached += count }
-
-    /// Attends one layer's new rows to this sequence's past.
-    mutating func attend(
-        layer: Int, _ qkv: Tensor, _ attention: AttentionLayer, positions: [Int32], out: Tensor
-    ) {
-        caches[layer].attend(qkv, attention, positions: positions, out: out)
+    /// Notes that it begins to run; what was reused the first time counts.
+    mutating func begin(_ emit: (Int, GenerationEvent) -> Void) {
+        guard reused == nil else { return }
+        reused = min(cached, request.prompt.count)
+        emit(id, .started(cachedTokens: cached))
     }
 
-    /// Draws a token; returns what to report, `finished` last.
-    mutating func sample(_ logits: UnsafeBufferPointer<Float>, contextLength: Int) -> [GenerationEvent] {
-        let token = sampler.next(logits)
+    /// Notes that `count` more tokens have keys and values.
+    mutating func advance(_ count: Int, _ store: inout PageStore) {
+        cached += count
+        table.share(tokens, count: cached, with: &store)
+    }
+
+    /// Gives its pages back.
+    mutating func release(into store: inout PageStore) {
+        table.release(into: &store)
+        cached = 0
+        proposed.removeAll(keepingCapacity: true)
+    }
+
+    /// Gives its pages of the draft model back and asks for no more.
+    mutating func giveUpDraft(into store: inout PageStore) {
+        releaseDraft(into: &store)
+        hasGivenUpDraft = true
+    }
+
+    /// Cuts what is proposed to `count` tokens.
+    mutating func limitProposal(to count: Int) {
+        if proposed.count > count { proposed.removeLast(proposed.count - max(count, 0)) }
+    }
+
+    /// Gives its pages of the draft model back.
+    mutating func releaseDraft(into store: inout PageStore) {
+        draft.table.release(into: &store)
+        draft.cached = 0
+    }
+
+    /// Proposes tokens from its own text.
+    mutating func lookUp() {
+        guard case .promptLookup = request.speculation else { return }
+        let length = min(proposalLength.length, room)
+        lookup.propose(max(length, 0), after: tokens, into: &proposed)
+    }
+
+    /// Learns how many of the tokens proposed were right; forgets them.
+    mutating func settle(accepted: Int) {
+        proposalLength.note(accepted: accepted, of: proposed.count)
+        proposed.removeAll(keepingCapacity: true)
+    }
+
+    /// Draws a token from logits (V), reports it, and returns it, or nil at the end.
+    mutating func sample(
+        _ logits: UnsafeMutableBufferPointer<Float>, _ scratch: inout Sampler.Scratch,
+        _ emit: (Int, GenerationEvent) -> Void
+    ) -> Int32? {
+        let (token, logprobs) = sampler.next(
+            logits, Sampler.Context(tokens: tokens, logprobs: request.logprobs), &scratch)
         generated += 1
-        if request.stopTokens.contains(token) { return [.finished(.stop, generated: generated)] }
-        last = token
-        let isFull = generated >= request.maxTokens || request.prompt.count + generated >= contextLength
-        return isFull ? [.token(token), .finished(.length, generated: generated)] : [.token(token)]
+        if request.stopTokens.contains(token) {
+            emit(id, .finished(.stop, usage))
+            return nil
+        }
+        tokens.append(token)
+        emit(id, .token(token, logprobs))
+        guard generated >= request.maxTokens || tokens.count >= limit else { return token }
+        emit(id, .finished(.length, usage))
+        return nil
+    }
+
+    private var usage: Usage {
+        Usage(promptTokens: request.prompt.count, completionTokens: generated, cachedTokens: reused ?? 0)
     }
 }

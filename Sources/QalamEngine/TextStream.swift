@@ -19,22 +19,23 @@ struct TextStream: Sendable {
         into continuation: AsyncThrowingStream<TextEvent, any Error>.Continuation
     ) async {
         var state = self
-        var generated = 0
+        var usage = Usage(promptTokens: promptTokens, completionTokens: 0)
         do {
             for try await event in events {
                 switch event {
-                case .token(let id):
-                    generated += 1
+                case .started(let cachedTokens): usage.cachedTokens = cachedTokens
+                case .token(let id, _):
+                    usage.completionTokens += 1
                     let text = state.stops.pass(state.decoder.append(id))
                     if !text.isEmpty { continuation.yield(.text(text)) }
                     guard state.stops.hit else { continue }
-                    continuation.yield(.finished(.stop, state.usage(generated)))
+                    continuation.yield(.finished(.stop, usage))
                     continuation.finish()
                     return
-                case .finished(let reason, let count):
+                case .finished(let reason, let total):
                     let text = state.stops.pass(state.decoder.finish()) + (state.stops.hit ? "" : state.stops.rest())
                     if !text.isEmpty { continuation.yield(.text(text)) }
-                    continuation.yield(.finished(state.stops.hit ? .stop : reason, state.usage(count)))
+                    continuation.yield(.finished(state.stops.hit ? .stop : reason, total))
                 }
             }
             continuation.finish()
@@ -42,8 +43,6 @@ struct TextStream: Sendable {
             continuation.finish(throwing: error)
         }
     }
-
-    private func usage(_ generated: Int) -> Usage { Usage(promptTokens: promptTokens, completionTokens: generated) }
 }
 
 /// Watches text for stop strings, holding back what may be the start of one.

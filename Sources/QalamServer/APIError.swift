@@ -85,6 +85,13 @@ extension APIError {
             self.init(error.description, param: "messages", code: "invalid_value")
         case .badOption(let name, _):
             self.init(error.description, param: name, code: "invalid_value")
+        case .memoryOverflow:
+            self.init(error.description, param: "messages", code: "context_length_exceeded")
+        case .unknownModel:
+            self.init(error.description, status: .notFound, param: "model", code: "model_not_found")
+        case .busy, .noMemory:
+            self.init(error.description, status: .tooManyRequests, code: "rate_limit_exceeded")
+            headers[.retryAfter] = "1"
         }
     }
 

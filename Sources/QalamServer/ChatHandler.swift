@@ -169,6 +169,8 @@ extension Usage {
     /// Adds an answer to the same prompt, which is counted once.
     fileprivate mutating func add(_ other: Usage) {
         promptTokens = other.promptTokens
+        // The first answer's prompt is cached for the others.
+        cachedTokens = completionTokens == 0 ? other.cachedTokens : min(cachedTokens, other.cachedTokens)
         completionTokens += other.completionTokens
     }
 }

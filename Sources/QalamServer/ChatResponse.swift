@@ -92,7 +92,7 @@ package struct ChatResponse: Sendable {
         [
             "prompt_tokens": .integer(usage.promptTokens), "completion_tokens": .integer(usage.completionTokens),
             "total_tokens": .integer(usage.promptTokens + usage.completionTokens),
-            "prompt_tokens_details": ["cached_tokens": 0, "audio_tokens": 0],
+            "prompt_tokens_details": ["cached_tokens": .integer(usage.cachedTokens), "audio_tokens": 0],
             "completion_tokens_details": [
                 "reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": 0,
                 "rejected_prediction_tokens": 0,

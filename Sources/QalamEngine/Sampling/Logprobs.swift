@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The log-probabilities of a token that was drawn and of the likeliest ones, by the model's own distribution: before
+/// masks, penalties, temperature and filters.
+public struct TokenLogprobs: Sendable, Equatable {
+    /// A token and its log-probability.
+    public struct Entry: Sendable, Equatable {
+        /// The token.
+        public var token: Int32
+        /// The natural logarithm of its probability.
+        public var logprob: Float
+    }
+
+    /// The token drawn.
+    public var logprob: Float
+    /// The likeliest tokens, likeliest first.
+    public var top: [Entry]
+}
+
+/// What must be read from logits before anything changes them.
+struct Distribution {
+    /// The log of the sum of their exponentials.
+    let logSum: Float
+    /// The likeliest tokens.
+    let top: [TokenLogprobs.Entry]
+
+    /// Reads logits (V); `count` of the likeliest are kept.
+    init(_ logits: UnsafeBufferPointer<Float>, top count: Int) {
+        let logSum = logits.logSumExp(largest: logits.largest(in: 0..<logits.count))
+        self.logSum = logSum
+        // One pass: almost every token is below the last of the list.
+        var top: [(token: Int32, logit: Float)] = []
+        var floor = -Float.infinity
+        for i in logits.indices where logits[i] > floor || (top.count < count && !logits[i].isNaN) {
+            let place = top.firstIndex { $0.logit < logits[i] } ?? top.count
+            top.insert((Int32(i), logits[i]), at: place)
+            if top.count > count { top.removeLast() }
+            if top.count == count { floor = top.last?.logit ?? .infinity }
+        }
+        self.top = top.map { TokenLogprobs.Entry(token: $0.token, logprob: $0.logit - logSum) }
+    }
+}
