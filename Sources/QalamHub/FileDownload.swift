@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import AsyncHTTPClient
 internal import Foundation
 internal import NIOCore
 internal import QalamFormats

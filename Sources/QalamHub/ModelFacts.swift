@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Foundation
-internal import QalamFormats
+package import QalamFormats
 
 /// What a model's files say about it; nil where they say nothing.
 package struct ModelFacts: Sendable, Equatable {
@@ -26,14 +26,15 @@ package struct ModelFacts: Sendable, Equatable {
     package init(folder: URL) throws(FormatError) {
         let config = try JSONReader(contentsOf: folder.appending(path: "config.json"))
         let text = try config.optionalObject("text_config") ?? config
-        architecture = try config.strings("architectures").first ?? config.optionalString("model_type")
+        architecture = try config.strings("architectures").first
+        if architecture == nil { architecture = try config.optionalString("model_type") }
         for key in ["max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"] where contextLength == nil {
             contextLength = try text.optionalInt(key)
         }
-        let method = try config.optionalObject("quantization_config")?.optionalString("quant_method")
+        quantization = try config.optionalObject("quantization_config")?.optionalString("quant_method")
         for reader in [text, config] {
             for key in ["dtype", "torch_dtype"] where quantization == nil {
-                quantization = try method ?? reader.optionalString(key)
+                quantization = try reader.optionalString(key)
             }
         }
         parameters = try Safetensors(folder).tensors.values.reduce(0) { $0 &+ $1.count }
