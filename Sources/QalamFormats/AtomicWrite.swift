@@ -98,7 +98,7 @@ package func writeAtomically(_ bytes: [UInt8], to url: URL) throws {
 
 /// The error for a failed system call on `path`, from `errno`; a full disk says how much more is needed and what is
 /// left.
-func writeError(_ path: String, needed: Int) -> FormatError {
+package func writeError(_ path: String, needed: Int) -> FormatError {
     let code = errno
     guard code == ENOSPC || code == EDQUOT else { return .unwritable(path: path, why: String(cString: strerror(code))) }
     var status = statvfs()
@@ -120,7 +120,7 @@ private func reserve(_ size: Int, _ descriptor: Int32, _ path: String) throws(Fo
 }
 
 /// Flushes an open file to the disk itself.
-func synchronize(_ descriptor: Int32, _ path: String) throws(FormatError) {
+package func synchronize(_ descriptor: Int32, _ path: String) throws(FormatError) {
     #if canImport(Darwin)
         // Plain fsync on Darwin stops at the drive's own cache.
         if fcntl(descriptor, F_FULLFSYNC) == 0 { return }

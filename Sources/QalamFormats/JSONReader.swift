@@ -36,6 +36,19 @@ package struct JSONReader: Sendable {
         }
     }
 
+    /// Reads `bytes`, whose top must be a list of objects.
+    package static func objects(_ bytes: [UInt8], file: String) throws(FormatError) -> [JSONReader] {
+        let list: JSONValue
+        do throws(JSONFault) {
+            var scanner = JSONScanner(bytes)
+            list = try scanner.value()
+            try scanner.finish()
+        } catch {
+            throw .malformed(path: file, at: error.at, why: error.why)
+        }
+        return try JSONReader(file: file, keyPath: "", members: ["": list]).objects("")
+    }
+
     private init(file: String, keyPath: String, members: [String: JSONValue]) {
         self.file = file
         self.keyPath = keyPath

@@ -127,7 +127,7 @@ struct BenchGenerate: ParsableCommand {
 
     func run() throws {
         try model.apply()
-        let decoder = try ModelFolder.decoder(at: URL(filePath: model.model))
+        let decoder = try ModelFolder.decoder(at: model.url())
         let vocabulary = Int32(decoder.config.vocabularySize)
         let prompt = (0..<Int32(promptTokens)).map { ($0 * 37 + 11) % vocabulary }
         var options = SamplingOptions()
@@ -161,7 +161,7 @@ struct BenchLogits: ParsableCommand {
 
     func run() throws {
         try model.apply()
-        let decoder = try ModelFolder.decoder(at: URL(filePath: model.model))
+        let decoder = try ModelFolder.decoder(at: model.url())
         let parsed = ids.split(separator: ",").map { Int32($0) }
         let known = parsed.compactMap(\.self)
         guard !known.isEmpty, known.count == parsed.count, known.count <= decoder.config.contextLength,

@@ -24,7 +24,7 @@ struct Chat: AsyncParsableCommand {
 
     func run() async throws {
         try model.apply()
-        let loaded = try LoadedModel(URL(filePath: model.model))
+        let loaded = try LoadedModel(model.url())
         var messages = opening(system)
         let isTerminal = isatty(STDIN_FILENO) == 1
         if isTerminal { write("\(loaded.id) · /help for commands, /quit to leave\n") }

@@ -22,7 +22,7 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         try model.apply()
-        let folder = try ModelFolder(URL(filePath: model.model))
+        let folder = try ModelFolder(model.url())
         let packed = try PackedData(URL(filePath: data))
         guard try folder.tokenizer.tokenJSON() == Data(contentsOf: packed.url.appending(path: "tokenizer.json")) else {
             throw ValidationError(

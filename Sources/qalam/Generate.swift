@@ -18,7 +18,7 @@ struct Generate: AsyncParsableCommand {
 
     func run() async throws {
         try model.apply()
-        let loaded = try LoadedModel(URL(filePath: model.model))
+        let loaded = try LoadedModel(model.url())
         let text = prompt ?? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
         var (answer, reason, usage) = ("", FinishReason.stop, Usage(promptTokens: 0, completionTokens: 0))
         if !json { write(text) }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
+internal import QalamHub
 
 /// One line of progress on standard error: rewritten in place in a terminal, a line every ten seconds elsewhere.
 struct ProgressLine {
     private let label: String
     private let start = ContinuousClock.now
     private var shown: ContinuousClock.Instant?
+    private var first: (count: Int, time: ContinuousClock.Instant)?
     private let isTerminal = isatty(STDERR_FILENO) == 1
 
     init(_ label: String) { self.label = label }
@@ -14,10 +16,25 @@ struct ProgressLine {
     mutating func show(done: Int, total: Int) {
         guard isDue else { return }
         let share = total > 0 ? Double(done) / Double(total) : 1
-        let filled = Int(share * 24)
-        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 24 - filled)
         let left = share > 0 ? (1 - share) / share * seconds : 0
-        put("\(bar) \(done)/\(total) | eta \(duration(left))")
+        put("\(bar(share)) \(done)/\(total) | eta \(duration(left))")
+    }
+
+    /// Shows how many bytes are there, with a bar, the speed since the first call, and the time left.
+    mutating func showBytes(done: Int, total: Int) {
+        let first = self.first ?? (done, .now)
+        self.first = first
+        guard isDue else { return }
+        let speed = Double(max(0, done - first.count)) / max((ContinuousClock.now - first.time) / .seconds(1), 0.001)
+        let left = speed > 0 ? " | eta \(duration(Double(total - done) / speed))" : ""
+        put(
+            "\(bar(total > 0 ? Double(done) / Double(total) : 1)) \(byteText(done)) of \(byteText(total)) | "
+                + "\(byteText(Int(speed)))/s\(left)")
+    }
+
+    private func bar(_ share: Double) -> String {
+        let filled = min(24, max(0, Int(share * 24)))
+        return String(repeating: "█", count: filled) + String(repeating: "░", count: 24 - filled)
     }
 
     /// Shows a count without a known end.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 internal import Foundation
+internal import QalamHub
 internal import QalamTraining
 
 /// The program: its table of contents.
@@ -19,6 +20,7 @@ struct Qalam: AsyncParsableCommand {
         version: qalamVersion,
         groupedSubcommands: [
             CommandGroup(name: "Talk", subcommands: [Serve.self, Chat.self, Generate.self]),
+            CommandGroup(name: "Models", subcommands: [Pull.self, List.self, Show.self, Remove.self]),
             CommandGroup(
                 name: "Train", subcommands: [Train.self, TokenizerCommand.self, DataCommand.self, Evaluate.self]),
             CommandGroup(name: "Measure", subcommands: [Bench.self]),
@@ -56,13 +58,16 @@ func standardError(_ line: String) {
     FileHandle.standardError.write(Data((line + "\n").utf8))
 }
 
-/// The model folder that commands use, and how many threads.
+/// The model that commands use, and how many threads.
 struct ModelOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "A model folder.")
+    @Option(name: .shortAndLong, help: "A model: a folder, a .gguf file, or a name such as owner/name:Q4_K_M.")
     var model = "models/qalam-mini"
 
     @Option(help: "Threads; all processors by default.")
     var threads: Int?
+
+    /// Where the model is.
+    func url() throws -> URL { try ModelStore().resolve(model) }
 
     /// Applies `--threads`.
     func apply() throws { try setThreads(threads) }

@@ -3,13 +3,14 @@ internal import ArgumentParser
 internal import Foundation
 internal import Logging
 internal import QalamEngine
+internal import QalamHub
 internal import QalamServer
 
 /// `qalam serve`: the page and the API.
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Serve models behind the OpenAI API, with a chat page.")
 
-    @Option(name: .shortAndLong, help: "A model folder; may be given several times.")
+    @Option(name: .shortAndLong, help: "A model: a folder, a .gguf file or a name; may be given several times.")
     var model = ["models/qalam-mini"]
 
     @Option(help: "The address to listen on.")
@@ -34,7 +35,8 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         try setThreads(threads)
-        let models = try model.map { try LoadedModel(URL(filePath: $0)) }
+        let store = ModelStore()
+        let models = try model.map { try LoadedModel(store.resolve($0)) }
         var configuration = ServerConfiguration()
         configuration.host = host
         configuration.port = port
