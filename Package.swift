@@ -28,6 +28,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -41,6 +42,16 @@ let package = Package(
         .target(name: "QalamTensors", dependencies: ["CQalamKernels"], swiftSettings: strict),
         .target(name: "QalamTokenizers", swiftSettings: strict),
         .target(name: "QalamFormats", dependencies: ["CArchive", "QalamTensors"], swiftSettings: strict),
+        .target(
+            name: "QalamHub",
+            dependencies: [
+                "QalamFormats",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
         .target(
             name: "QalamModels", dependencies: ["QalamFormats", "QalamTensors", "QalamTokenizers"],
             swiftSettings: strict),
@@ -71,8 +82,8 @@ let package = Package(
         .executableTarget(
             name: "qalam",
             dependencies: [
-                "QalamEngine", "QalamFormats", "QalamModels", "QalamServer", "QalamTensors", "QalamTokenizers",
-                "QalamTraining",
+                "QalamEngine", "QalamFormats", "QalamHub", "QalamModels", "QalamServer", "QalamTensors",
+                "QalamTokenizers", "QalamTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -87,7 +98,19 @@ let package = Package(
             name: "QalamTensorsTests", dependencies: ["CQalamKernels", "QalamTensors", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "QalamTokenizersTests", dependencies: ["QalamTokenizers"], swiftSettings: strict),
-        .testTarget(name: "QalamFormatsTests", dependencies: ["QalamFormats", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "QalamFormatsTests", dependencies: ["QalamFormats", "QalamTensors", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "QalamHubTests",
+            dependencies: [
+                "QalamFormats", "QalamHub",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "QalamModelsTests", dependencies: ["QalamFormats", "QalamModels", "QalamTensors", "TestSupport"],
             swiftSettings: strict),

@@ -11,7 +11,7 @@ internal import QalamTraining
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure speed; `make bench` compares it with others.",
-        subcommands: [BenchTrain.self, BenchTokenizer.self, BenchGenerate.self, BenchLogits.self])
+        subcommands: [BenchTrain.self, BenchTokenizer.self, BenchGenerate.self, BenchEngine.self, BenchLogits.self])
 }
 
 /// `qalam bench train`: training steps of a GPT-2-style model.
@@ -60,7 +60,7 @@ struct BenchTrain: ParsableCommand {
 }
 
 /// The most memory the process has held, in MB.
-private func peakMemory() -> Double {
+func peakMemory() -> Double {
     var usage = rusage()
     #if os(Linux)
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)

@@ -23,6 +23,7 @@ struct Qalam: AsyncParsableCommand {
             CommandGroup(name: "Models", subcommands: [Pull.self, List.self, Show.self, Remove.self]),
             CommandGroup(
                 name: "Train", subcommands: [Train.self, TokenizerCommand.self, DataCommand.self, Evaluate.self]),
+            CommandGroup(name: "Models", subcommands: [Pull.self, List.self, Show.self, Remove.self]),
             CommandGroup(name: "Measure", subcommands: [Bench.self]),
         ])
 

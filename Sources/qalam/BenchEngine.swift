@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Foundation
+internal import QalamEngine
+internal import QalamModels
+internal import QalamTensors
+
+/// `qalam bench engine`: prefill, decoding alone and in batches, with what the machine could do beside it.
+struct BenchEngine: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "engine", abstract: "Time the engine on random token ids: prefill, decode, batches.",
+        discussion: "Each figure is the median of --repeats. GB/s counts the bytes of the weights once a token; the "
+            + "share is of the memory's read speed, measured in the same run.")
+
+    @OptionGroup var model: ModelOptions
+
+    @Option(help: "Tokens of the prompt for prefill.")
+    var prompt = 512
+
+    @Option(help: "Tokens to decode.")
+    var tokens = 64
+
+    @Option(help: "How many sequences to decode together, joined by commas.")
+    var batch = "1,16"
+
+    @Option(help: "Repeats; the median counts.")
+    var repeats = 3
+
+    @Option(help: "How keys and values are kept: float32, float16 or int8.")
+    var cache = CachePrecision.float16.rawValue
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        guard prompt > 0, tokens > 1, repeats > 0 else {
+            throw ValidationError("--prompt and --repeats must be above 0, --tokens above 1.")
+        }
+        guard CachePrecision(rawValue: cache) != nil else {
+            throw ValidationError("--cache must be float32, float16 or int8, not \(cache).")
+        }
+        guard !sizes.isEmpty, sizes.allSatisfy({ (1...256).contains($0) }) else {
+            throw ValidationError("--batch needs numbers from 1 to 256, joined by commas.")
+        }
+    }
+
+    private var sizes: [Int] { batch.split(separator: ",").map { Int($0) ?? 0 } }
+
+    func run() throws {
+        try model.apply()
+        let start = ContinuousClock.now
+        let decoder = try ModelFolder.decoder(at: URL(filePath: model.model))
+        let opening = (ContinuousClock.now - start) / .seconds(1)
+        let trial = EngineTrial(
+            decoder: decoder, precision: CachePrecision(rawValue: cache) ?? .float16, most: sizes.max() ?? 1)
+        guard prompt + tokens < decoder.config.contextLength else {
+            throw ValidationError("--prompt and --tokens must fit the context of \(decoder.config.contextLength).")
+        }
+        var figures: [String: Any] = ["open_ms": opening * 1000, "prompt": prompt, "cache": cache]
+        figures["prefill_tok_s"] = Double(prompt) / (try middle { try trial.prefill(prompt) })
+        figures["first_token_ms"] = try middle { try trial.prefill(16) } * 1000
+        for size in sizes {
+            figures["decode\(size)_tok_s"] = Double(size) / (try middle { try trial.decode(size, tokens: tokens) })
+        }
+        figures["peak_rss_mb"] = peakMemory()
+        figures["read_gb_s"] = Device.cpu.readBandwidth() / 1e9
+        figures["weights_mb"] = Double(try weightBytes()) / 1e6
+        try show(figures)
+    }
+
+    private func middle(_ body: () throws -> Double) throws -> Double {
+        _ = try body()
+        return try (0..<repeats).map { _ in try body() }.sorted()[repeats / 2]
+    }
+
+    /// The bytes of the model's weight files: what decoding reads for each token.
+    private func weightBytes() throws -> Int {
+        let url = URL(filePath: model.model)
+        let files =
+            url.pathExtension == "gguf"
+            ? [url]
+            : try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: nil)
+                .filter { $0.pathExtension == "safetensors" }
+        return try files.reduce(0) { try $0 + ($1.resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0) }
+    }
+
+    private func show(_ figures: [String: Any]) throws {
+        guard !json else { return try printJSON(figures) }
+        func number(_ key: String) -> Double { figures[key] as? Double ?? 0 }
+        write(
+            String(
+                format: "open %.0f ms | prefill %d: %.1f tokens/s | first token of 16: %.1f ms | peak %.0f MB\n",
+                number("open_ms"), prompt, number("prefill_tok_s"), number("first_token_ms"), number("peak_rss_mb")))
+        for size in sizes {
+            let rate = number("decode\(size)_tok_s")
+            let bandwidth = rate / Double(size) * number("weights_mb") / 1000
+            write(
+                String(
+                    format: "decode %2d together: %.1f tokens/s | %.1f GB/s, %.0f%% of %.1f\n", size, rate, bandwidth,
+                    100 * bandwidth / number("read_gb_s"), number("read_gb_s")))
+        }
+    }
+}
+
+/// Runs a scheduler on made-up ids and times its steps.
+private struct EngineTrial {
+    let decoder: Decoder
+    let precision: CachePrecision
+    let most: Int
+
+    private func scheduler() throws -> Scheduler {
+        var configuration = EngineConfiguration()
+        configuration.cachePrecision = precision
+        configuration.maxSequences = most
+        configuration.prefixCache = false
+        configuration.kvMemory = 4 << 30
+        return try Scheduler(decoder, configuration)
+    }
+
+    private func request(_ prompt: Int, tokens: Int, salt: Int) -> GenerationRequest {
+        let vocabulary = decoder.config.vocabularySize
+        let ids = (0..<prompt).map { Int32(($0 * 7919 + salt * 104_729 + 11) % vocabulary) }
+        var sampling = SamplingOptions()
+        sampling.temperature = 0
+        return GenerationRequest(prompt: ids, sampling: sampling, maxTokens: tokens, stopTokens: [])
+    }
+
+    /// Seconds from a prompt to its first token.
+    func prefill(_ count: Int) throws -> Double {
+        var scheduler = try scheduler()
+        _ = scheduler.add(request(count, tokens: 1, salt: 0))
+        return ContinuousClock().measure { while !scheduler.isEmpty { scheduler.step { _, _ in } } } / .seconds(1)
+    }
+
+    /// Seconds of one step that writes a token of each of `size` sequences, on average.
+    func decode(_ size: Int, tokens: Int) throws -> Double {
+        var scheduler = try scheduler()
+        for salt in 0..<size { _ = scheduler.add(request(16, tokens: tokens + 8, salt: salt)) }
+        for _ in 0..<4 { scheduler.step { _, _ in } }
+        let steps = tokens - 1
+        return ContinuousClock().measure { for _ in 0..<steps { scheduler.step { _, _ in } } } / .seconds(1)
+            / Double(steps)
+    }
+}
