@@ -38,6 +38,7 @@ struct DraftModel {
         }
         while !attempts.isEmpty {
             fill(&attempts, &running)
+            guard !step.ids.isEmpty else { break }
             let logits = step.run(decoder, memory)
             var row = 0
             for part in step.parts {

@@ -7,7 +7,7 @@ struct PromptLookup {
     /// Where the text goes on after an earlier occurrence of its last three tokens.
     private var match: Int?
 
-    /// The `length` tokens at most that followed the last three of `tokens` before; reads what is new in `tokens`.
+    /// Adds `length` tokens that followed the last three of `tokens` before to an empty proposal, or none.
     mutating func propose(_ length: Int, after tokens: [Int32], into proposal: inout [Int32]) {
         for end in max(indexed, 2)..<max(tokens.count, 2) {
             // 21 bits each: vocabularies have fewer than 2^21 tokens.
@@ -16,7 +16,10 @@ struct PromptLookup {
         }
         indexed = tokens.count
         guard let match else { return }
-        proposal += tokens[match..<min(match + length, tokens.count)]
+        for i in match..<match + length {
+            // Past the end of the text, a short circle goes on with what is proposed.
+            proposal.append(i < tokens.count ? tokens[i] : proposal[i - tokens.count])
+        }
     }
 }
 

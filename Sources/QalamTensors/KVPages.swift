@@ -20,22 +20,6 @@ public enum CachePrecision: String, Sendable, CaseIterable {
     }
 }
 
-/// What attention does beside its shape.
-public struct AttentionOptions: Sendable, Equatable {
-    /// What scores are multiplied by; nil: 1/√D.
-    public var scale: Float?
-    /// Scores s become c·tanh(s/c), as in Gemma 2; 0: they stay.
-    public var softcap: Float
-    /// How many of the latest tokens a query sees, its own included; nil: all.
-    public var window: Int?
-
-    /// Plain attention unless told otherwise.
-    public init(scale: Float? = nil, softcap: Float = 0, window: Int? = nil) {
-        precondition(window.map { $0 > 0 } ?? true, "attention: a window of \(window ?? 0)")
-        (self.scale, self.softcap, self.window) = (scale, softcap, window)
-    }
-}
-
 /// Pages of keys and values of all layers: memory only; who owns which page is the engine's business.
 ///
 /// A page holds 32 tokens of every layer side by side (PagedAttention, Kwon et al. 2023); its layout is that of
@@ -91,13 +75,14 @@ package final class KVPages: @unchecked Sendable {
     ///   - layer: which of the layers
     ///   - qkv: (N, (H + 2·Hkv)·D)
     ///   - spans: which rows belong to which sequence; rows of no span are left alone
-    ///   - options: scale, softcap and window
+    ///   - options: scale, softcap and window; nil for 1/√D and nothing else
     ///   - sinks: (H), logits that take part in the softmax without a value, as in gpt-oss
     ///   - out: (N, H·D), written
     package func attend(
-        layer: Int, qkv: Tensor, spans: PagedSpans, options: AttentionOptions = AttentionOptions(),
+        layer: Int, qkv: Tensor, spans: PagedSpans, options: AttentionOptions? = nil,
         sinks: Tensor? = nil, out: Tensor
     ) {
+        let options = options ?? AttentionOptions(scale: shape.scale)
         let rows = qkv.rowsAndColumns.rows, width = shape.heads * shape.headDim
         precondition((0..<layers).contains(layer), "layer \(layer) of \(layers)")
         precondition(qkv.rowsAndColumns.columns == shape.fusedWidth, "attention: \(qkv.shape) for \(shape)")
@@ -109,7 +94,7 @@ package final class KVPages: @unchecked Sendable {
             type: precision.type, heads: shape.heads, kv_heads: shape.kvHeads, head_dim: shape.headDim,
             cache: (memory + layer * layerBytes).assumingMemoryBound(to: CChar.self),
             page_stride: layers * layerBytes, spans: spans.start, span_count: spans.count,
-            scale: options.scale ?? shape.scale, softcap: options.softcap, window: options.window ?? 0,
+            scale: options.scale, softcap: options.softcap ?? 0, window: options.window ?? 0,
             sinks: sinks?.pointer)
         let keys = qkv.pointer + width
         k_paged_store(&arguments, keys, keys + shape.kvHeads * shape.headDim, shape.fusedWidth)
