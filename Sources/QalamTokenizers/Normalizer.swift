@@ -191,7 +191,7 @@ struct BertNormalization: Sendable, Equatable {
         default: break
         }
         switch scalar.properties.generalCategory {
-        case .control, .format, .privateUse, .unassigned, .surrogate: return true
+        case .control, .format, .privateUse: return true
         default: return false
         }
     }

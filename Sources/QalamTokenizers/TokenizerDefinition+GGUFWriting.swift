@@ -12,15 +12,13 @@ extension Tokenizer {
 extension TokenizerDefinition {
     /// The vocabulary as the metadata of a GGUF file.
     fileprivate func ggufVocabulary() throws(TokenizerError) -> VocabularyData {
+        try checkSteps()
         var data = VocabularyData(model: "", tokens: ByteStrings())
         switch model {
         case .byteLevel:
             data.model = "gpt2"
             data.pre = try bytePairName()
         case .textMerges:
-            guard fallsBackToBytes, splitter.steps.allSatisfy(\.isWithoutSpaces) else {
-                throw Self.notInGGUF("model", "BPE on characters without byte fallback")
-            }
             data.model = "llama"
             data.pre = "default"
             data.scores = scores.isEmpty ? scoresOfMerges() : scores.map { Float($0) }
@@ -57,6 +55,31 @@ extension TokenizerDefinition {
         .unsupported(file: "GGUF vocabulary", field: field, value: value)
     }
 
+    /// Fails where steps are not those that the format's models have built in.
+    private func checkSteps() throws(TokenizerError) {
+        let isKnown: (Normalizer.Step) -> Bool
+        switch model {
+        case .byteLevel: isKnown = { $0 == .composed(compatible: false) }
+        case .textMerges:
+            guard fallsBackToBytes else { throw Self.notInGGUF("model.byte_fallback", "false") }
+            isKnown = { [.prepend(Self.spaceMark), .replace([0x20], with: Self.spaceMark)].contains($0) }
+        case .unigram:
+            guard !fallsBackToBytes else { throw Self.notInGGUF("model.byte_fallback", "true") }
+            isKnown = { step in
+                switch step {
+                case .precompiled, .strip, .replaceRuns(.spaces, _): true
+                default: [.prepend([0x20]), .replace([0x20], with: Self.spaceMark)].contains(step)
+                }
+            }
+        case .wordPiece:
+            isKnown = { if case .bert(let rules) = $0 { rules.cleansText && rules.isolatesChinese } else { false } }
+        }
+        guard normalizer.steps.allSatisfy(isKnown) else { throw Self.notInGGUF("normalizer", "a step it has not") }
+        guard splitter.steps.allSatisfy({ $0.isInGGUF(model) }) else {
+            throw Self.notInGGUF("pre_tokenizer", "a step it has not")
+        }
+    }
+
     /// Whether a space goes before a text.
     private var prependsSpace: Bool {
         normalizer.steps.contains { if case .prepend = $0 { true } else { false } }
@@ -67,9 +90,6 @@ extension TokenizerDefinition {
 
     /// The name that llama.cpp has for the pattern.
     private func bytePairName() throws(TokenizerError) -> String {
-        guard normalizer.steps.allSatisfy({ $0 == .composed(compatible: false) }) else {
-            throw Self.notInGGUF("normalizer", "one that changes more than composed characters")
-        }
         guard !addsPrefixSpace else { throw Self.notInGGUF("pre_tokenizer", "one that adds a space") }
         switch (pattern, separatesDigits) {
         case (.gpt2, true): return "smollm"
@@ -136,11 +156,11 @@ extension TokenizerDefinition {
 }
 
 extension TextSplitter.Step {
-    /// Whether the step leaves text alone in which spaces are written "▁", or only writes them so.
-    fileprivate var isWithoutSpaces: Bool {
-        switch self {
-        case .metaspace(_, let splits): !splits
-        case .literal(let text, _): text == [0x20]
+    /// Whether the step does nothing that `model` does not do by itself in llama.cpp.
+    fileprivate func isInGGUF(_ model: TokenizerDefinition.Model) -> Bool {
+        switch (self, model) {
+        case (.metaspace(_, splits: false), .textMerges), (.literal([0x20], _), .textMerges): true
+        case (.metaspace, .unigram), (.whitespace, .unigram), (.bert, .wordPiece): true
         default: false
         }
     }

@@ -11,7 +11,10 @@ internal import QalamTraining
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure speed; `make bench` compares it with others.",
-        subcommands: [BenchTrain.self, BenchTokenizer.self, BenchGenerate.self, BenchEngine.self, BenchLogits.self])
+        subcommands: [
+            BenchTrain.self, BenchTokenizer.self, BenchGenerate.self, BenchEngine.self, BenchLogits.self,
+            BenchTemplate.self,
+        ])
 }
 
 /// `qalam bench train`: training steps of a GPT-2-style model.

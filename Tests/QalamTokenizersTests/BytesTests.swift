@@ -15,7 +15,7 @@ struct BytesTests {
         return bytes
     }
 
-    @Test(arguments: ["gpt2", "cl100k", "o200k", "llama3", "qwen2", "digits", "whole"])
+    @Test(arguments: ["gpt2", "cl100k", "o200k", "llama3", "qwen2", "tekken", "digits", "whole"])
     func invalidTextComesBackExactly(file: String) throws {
         let tokenizer = try Fixtures.tokenizer(file)
         var generator = SeededGenerator(state: 1)

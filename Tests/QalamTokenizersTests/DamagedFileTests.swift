@@ -60,12 +60,11 @@ struct DamagedFileTests {
     }
 
     @Test(arguments: [
-        ("\"normalizer\":null", "\"normalizer\":{\"type\":\"NFKC\"}", "normalizer.type"),
-        ("\"normalizer\":null", "\"normalizer\":{\"type\":\"Lowercase\"}", "normalizer.type"),
+        ("\"normalizer\":null", "\"normalizer\":{\"type\":\"ByteLevel\"}", "normalizer.type"),
         ("\"byte_fallback\":false", "\"byte_fallback\":true", "model.byte_fallback"),
         ("\"dropout\":null", "\"dropout\":0.1", "model.dropout"),
         ("\"continuing_subword_prefix\":null", "\"continuing_subword_prefix\":\"##\"", "continuing_subword_prefix"),
-        ("\"type\":\"BPE\"", "\"type\":\"Unigram\"", "model.type"),
+        ("\"type\":\"BPE\"", "\"type\":\"WordLevel\"", "model.type"),
         ("\"use_regex\":true", "\"use_regex\":false", "pre_tokenizer.use_regex"),
         ("\"use_regex\":true", "\"use_regexes\":true", "pre_tokenizer.use_regexes"),
         ("\"decoder\":{\"type\":\"ByteLevel\"", "\"decoder\":{\"type\":\"WordPiece\"", "decoder.type"),

@@ -4,7 +4,7 @@ import Testing
 
 /// Ids and texts recorded from Hugging Face `tokenizers` and tiktoken.
 struct GoldenTests {
-    static let files = ["gpt2", "cl100k", "o200k", "llama3", "qwen2", "digits", "prefix", "flags", "whole"]
+    static let files = ["gpt2", "cl100k", "o200k", "llama3", "qwen2", "tekken", "digits", "prefix", "flags", "whole"]
 
     private func check(_ texts: [String], _ expected: [[TokenID]], _ encode: (String) -> [TokenID]) {
         #expect(texts.count == expected.count)

@@ -1,7 +1,7 @@
 """Makes the golden files for QalamTokenizersTests with Hugging Face `tokenizers` and tiktoken.
 
     pip install tokenizers==0.23.3 tiktoken==0.14.0
-    python Tests/Fixtures/tokenizers/make.py ENGLISH ARABIC     (two plain-text files)
+    python Tests/Fixtures/tokenizers/make.py [ENGLISH ARABIC]     (two plain-text files; without, corpus.txt)
 
 ENGLISH was Tiny Shakespeare (public domain), ARABIC the Arabic sentences of Common Voice (CC0); `corpus.txt` is the
 beginning of both. Everything else follows from it and from the seed.
@@ -38,6 +38,7 @@ PATTERNS = {
     "o200k": f"{PREFIX}{UPPER}*{LOWER}+{CONTRACTION}?|{PREFIX}{UPPER}+{LOWER}*{CONTRACTION}?"
     + r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*"
     + SPACES,
+    "tekken": f"{PREFIX}{UPPER}*{LOWER}+|{PREFIX}{UPPER}+{LOWER}*" + r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*" + SPACES,
 }
 # tiktoken's own spelling of the patterns.
 TIKTOKEN = {
@@ -75,6 +76,8 @@ POOL = (
 
 
 def corpus():
+    if len(sys.argv) < 3:
+        return (HERE / "corpus.txt").read_bytes().decode("utf8")
     english, arabic = (Path(p).read_text(encoding="utf8") for p in sys.argv[1:3])
     return english[:24000] + "\n" + arabic[:6000]
 
