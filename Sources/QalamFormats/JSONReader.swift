@@ -36,6 +36,11 @@ package struct JSONReader: Sendable {
         }
     }
 
+    /// An object of these members, for settings that come from other files; errors call it `file`.
+    package init(members: [String: JSONValue], file: String) {
+        self.init(file: file, keyPath: "", members: members)
+    }
+
     private init(file: String, keyPath: String, members: [String: JSONValue]) {
         self.file = file
         self.keyPath = keyPath

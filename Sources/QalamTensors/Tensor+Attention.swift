@@ -61,6 +61,38 @@ public func causalAttention(_ qkv: Tensor, _ attention: AttentionLayer, batch: I
     }
 }
 
+/// Self-attention in which every token of a text sees all of it, for encoders; not for training.
+///
+/// - Parameters:
+///   - qkv: (N, (H + 2·Hkv)·D): queries, keys and values of each token side by side, rotated in place
+///   - attention: its shape, rotation and scale; nothing else
+///   - lengths: tokens of each text, N in all
+///   - positions: of each row, for the rotation
+/// - Returns: (N, H·D)
+package func fullAttention(
+    _ qkv: Tensor, _ attention: AttentionLayer, lengths: [Int], positions: [Int32]
+) -> Tensor {
+    let s = attention.shape
+    let (width, outWidth) = (s.fusedWidth, s.heads * s.headDim)
+    precondition(qkv.node == nil && attention.isPlain(upTo: .max), "attention: \(attention.options), no gradients")
+    precondition(qkv.rowsAndColumns == (lengths.reduce(0, +), width), "attention: \(qkv.shape) for \(s)")
+    attention.rotate(qkv, positions: positions)
+    let out = Tensor(uninitialized: [qkv.rowsAndColumns.rows, outWidth], on: qkv.device)
+    var start = 0
+    for length in lengths {
+        let rows = qkv.pointer + start * width
+        // One query sees all keys given, so each token is a sequence of one query over the same keys.
+        var arguments = k_attention_args(
+            batch: length, queries: 1, keys: length, heads: s.heads, kv_heads: s.kvHeads, head_dim: s.headDim,
+            scale: attention.scale, q: rows, q_row: width, q_batch: width, k: rows + outWidth,
+            v: rows + outWidth + s.kvHeads * s.headDim, kv_row: width, kv_batch: 0,
+            out: out.pointer + start * outWidth, out_row: outWidth, out_batch: outWidth, logsumexp: nil)
+        k_attention(&arguments)
+        start += length
+    }
+    return out
+}
+
 extension k_attention_args {
     /// Attention of every sequence of a fused projection to itself.
     fileprivate init(fused qkv: Tensor, _ attention: AttentionLayer, batch: Int, out: Tensor) {
