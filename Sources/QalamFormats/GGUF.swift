@@ -85,12 +85,11 @@ public struct GGUF: Sendable {
     package static func byteCount(_ shape: [Int], _ type: BlockType) -> Int? {
         let columns = shape.last ?? 1
         guard let rowBytes = type.byteCount(numbers: columns) else { return nil }
-        var (bytes, overflow) = (rowBytes, false)
-        // The number of numbers must be countable too; a zero must not hide an overflow of the others.
-        var count = max(columns, 1)
+        var (bytes, count, overflow) = (rowBytes, columns, false)
+        // The number of numbers must be countable too: a block may have fewer bytes than numbers.
         for size in shape.dropLast() {
             let product = bytes.multipliedReportingOverflow(by: size)
-            let counted = count.multipliedReportingOverflow(by: max(size, 1))
+            let counted = count.multipliedReportingOverflow(by: size)
             overflow = overflow || product.overflow || counted.overflow
             (bytes, count) = (product.partialValue, counted.partialValue)
         }

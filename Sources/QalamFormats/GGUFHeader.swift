@@ -78,6 +78,7 @@ struct GGUFHeader {
             guard let size = Int(exactly: try cursor.number(UInt64.self)) else {
                 throw cursor.malformed(start, "tensor \(name): a dimension is too large")
             }
+            guard size > 0 else { throw cursor.malformed(start, "tensor \(name): a dimension is 0") }
             shape.insert(size, at: 0)
         }
         let typeNumber: UInt32 = try cursor.number()
@@ -109,15 +110,13 @@ struct GGUFHeader {
                 throw cursor.malformed(starts[index], "the tensor \(tensor.name) comes twice")
             }
             let (end, overflow) = tensor.bytes.upperBound.addingReportingOverflow(dataStart)
-            guard !overflow, end <= file.count || tensor.bytes.isEmpty else {
+            guard !overflow, end <= file.count else {
                 throw .truncated(path: file.path, at: file.count, expected: overflow ? .max : end)
             }
-            tensors[index].bytes = tensor.bytes.isEmpty ? file.count..<file.count : end - tensor.bytes.count..<end
+            tensors[index].bytes = end - tensor.bytes.count..<end
         }
         var end = 0
-        let order = tensors.indices.filter { !tensors[$0].bytes.isEmpty }
-            .sorted { tensors[$0].bytes.lowerBound < tensors[$1].bytes.lowerBound }
-        for index in order {
+        for index in tensors.indices.sorted(by: { tensors[$0].bytes.lowerBound < tensors[$1].bytes.lowerBound }) {
             let tensor = tensors[index]
             guard tensor.bytes.lowerBound >= end else {
                 throw cursor.malformed(starts[index], "the numbers of tensor \(tensor.name) overlap another's")

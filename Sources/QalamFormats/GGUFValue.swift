@@ -118,6 +118,18 @@ package struct GGUFField: Sendable, Equatable {
         self.init(key, type: value.type, encoded: bytes)
     }
 
+    /// Byte strings under `key`, such as the tokens of a vocabulary, which need not be whole characters.
+    package init(_ key: String, strings: some Collection<some Collection<UInt8>>) {
+        var bytes: [UInt8] = []
+        append(GGUFValueType.string.rawValue, to: &bytes)
+        append(UInt64(strings.count), to: &bytes)
+        for string in strings {
+            append(UInt64(string.count), to: &bytes)
+            bytes.append(contentsOf: string)
+        }
+        self.init(key, type: .array, encoded: bytes)
+    }
+
     init(_ key: String, type: GGUFValueType, encoded: [UInt8]) {
         self.key = key
         self.type = type

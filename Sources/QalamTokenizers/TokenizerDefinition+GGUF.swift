@@ -163,13 +163,33 @@ extension TokenizerDefinition {
         try addEnds(data, bos: true, usual: (1, 2), file)
     }
 
+    /// Where the file has "▁" before the beginnings of words, the definition has "##" before other parts, as BERT's own
+    /// files do.
     private mutating func readWordPiece(_ data: VocabularyData, _ file: String) throws(TokenizerError) {
+        var settings = WordPieceSettings()
+        var data = data
+        var tokens = ByteStrings()
+        tokens.reserve(count: data.tokens.count, bytes: data.tokens.bytes.count)
+        for index in 0..<data.tokens.count {
+            let token = data.tokens[index]
+            if token.starts(with: Self.spaceMark) {
+                tokens.append(token.dropFirst(Self.spaceMark.count))
+            } else {
+                tokens.append(data.kind(index) == .normal ? settings.prefix + token : [UInt8](token))
+            }
+        }
+        data.tokens = tokens
+        settings.longestWord = nil
+        model = .wordPiece(settings)
         try addTokens(data, file)
-        model = .wordPiece(WordPieceSettings(prefix: [], wordPrefix: Self.spaceMark))
         unknownID = try token(data.unknownID, "unknown_token_id", usual: 100, file)
-        normalizer.steps = [.bert(BertNormalization())]
+        normalizer.steps = [
+            .bert(
+                BertNormalization(
+                    stripsAccents: data.stripsAccents ?? true, lowercases: data.lowercases ?? true))
+        ]
         splitter.steps = [.bert]
-        decoderStyle = .pieces(leading: .stripped(1), takesBytes: false)
+        decoderStyle = .words(prefix: settings.prefix, cleansUp: true)
         try addEnds(data, bos: true, separator: true, usual: (101, 102), file)
     }
 

@@ -18,8 +18,6 @@ struct TokenizerDefinition: Sendable {
     struct WordPieceSettings: Sendable, Equatable {
         /// What tokens inside a word begin with.
         var prefix: [UInt8] = [0x23, 0x23]
-        /// What tokens at the beginning of a word begin with: "▁" in GGUF files.
-        var wordPrefix: [UInt8] = []
         /// Longer words become the unknown token.
         var longestWord: Int?
     }

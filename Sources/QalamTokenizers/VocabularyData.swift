@@ -48,6 +48,10 @@ public struct VocabularyData: Sendable, Equatable {
     public var addsSpacePrefix: Bool?
     /// `tokenizer.ggml.remove_extra_whitespaces`.
     public var removesExtraWhitespace: Bool?
+    /// `tokenizer.ggml.normalizer.lowercase`.
+    public var lowercases: Bool?
+    /// `tokenizer.ggml.normalizer.strip_accents`.
+    public var stripsAccents: Bool?
     /// `tokenizer.ggml.precompiled_charsmap`; empty where the file has none.
     public var characterMap: [UInt8] = []
 

@@ -31,7 +31,7 @@ struct WordPieceModel: PieceModel {
         var ids: [TokenID] = []
         var first = 0
         while first < characters {
-            let prefix = first == 0 ? settings.wordPrefix : settings.prefix
+            let prefix = first == 0 ? [] : settings.prefix
             let start = Int(starts[first])
             let buffer = prefix + word.array(start, min(word.count, start + max(index.longest - prefix.count, 0)))
             let found = ByteView.with(buffer) { text -> (TokenID, Int)? in

@@ -124,7 +124,8 @@ struct GGUFTests {
             #expect(message { _ = try GGUF(empty.file("mine.gguf")) }?.contains("part 2 of 3, so its name") == true)
             try copy(0, as: names[0])
             try copy(1, as: names[2])
-            #expect(message { _ = try GGUF(empty.file(names[0])) }?.contains("split.no: the file's name says 2") == true)
+            #expect(
+                message { _ = try GGUF(empty.file(names[0])) }?.contains("split.no: the file's name says 2") == true)
         }
     }
 }
