@@ -49,6 +49,11 @@ package struct JSONReader: Sendable {
         return try JSONReader(file: file, keyPath: "", members: ["": list]).objects("")
     }
 
+    /// An object of these members, for settings that come from other files; errors call it `file`.
+    package init(members: [String: JSONValue], file: String) {
+        self.init(file: file, keyPath: "", members: members)
+    }
+
     private init(file: String, keyPath: String, members: [String: JSONValue]) {
         self.file = file
         self.keyPath = keyPath
