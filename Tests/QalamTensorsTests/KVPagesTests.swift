@@ -18,7 +18,7 @@ import Testing
         return out
     }
 
-    @Test(arguments: [(CachePrecision.float32, 1e-5), (.float16, 2e-3), (.int8, 3e-2)])
+    @Test(arguments: zip(CachePrecision.allCases, [1e-5, 2e-3, 3e-2] as [Float]))
     func agreesWithPlainAttention(_ precision: CachePrecision, _ tolerance: Float) {
         let qkv = rows(75, seed: 1)
         let plain = causalAttention(qkv, shape, batch: 1, rope: nil, positions: [Int32](0..<75))

@@ -28,8 +28,7 @@ private struct PagedCase {
             (rows, before) = (rows + n, before + start)
             pages += (start + n + 31) / 32
         }
-        for i in 0..<pages { table[i] = Int32((i * 7919 + 3) % pages) }
-        if pages % 7919 == 0 { for i in 0..<pages { table[i] = Int32(i) } }
+        for i in 0..<pages { table[i] = Int32((i * 7919 + 3) % pages) }  // 7919 is a prime above any count
     }
 
     func rows(_ spans: [k_paged_span]) -> Int { spans.reduce(0) { $0 + $1.rows } }
@@ -43,18 +42,24 @@ private struct PagedCase {
         memset(cache, 0xff, stride * pages)  // NaN: what nobody wrote must not be seen
         let fused = m.floats(rows(spans) * row), before = m.floats(rows(history) * row)
         let count = rows(spans) * heads * D, out = m.floats(count)
-        var layer = k_paged_layer(
-            type: type, heads: heads, kv_heads: kvHeads, head_dim: D, cache: cache.assumingMemoryBound(to: CChar.self),
-            page_stride: stride, spans: history, span_count: spans.count, scale: 2 / Float(D).squareRoot(),
-            softcap: m.once(in: 3) ? 5 : 0, window: m.once(in: 3) ? m.pick(1...300) : 0,
-            sinks: m.once(in: 3) ? m.floats(heads, scale: 4) : nil)
+        let softcap: Float = m.once(in: 3) ? 5 : 0, window = m.once(in: 3) ? m.pick(1...300) : 0
+        let sinks = m.once(in: 3) ? m.floats(heads, scale: 4) : nil
+        func layer(_ spans: UnsafePointer<k_paged_span>) -> k_paged_layer {
+            k_paged_layer(
+                type: type, heads: heads, kv_heads: kvHeads, head_dim: D,
+                cache: cache.assumingMemoryBound(to: CChar.self), page_stride: stride, spans: spans,
+                span_count: self.spans.count, scale: 2 / Float(D).squareRoot(), softcap: softcap, window: window,
+                sinks: sinks)
+        }
         let keys = heads * D, values = keys + kvHeads * D
-        history.withUnsafeBufferPointer {
-            layer.spans = $0.baseAddress ?? layer.spans
+        history.withUnsafeBufferPointer { spans in
+            guard let start = spans.baseAddress else { return }
+            var layer = layer(start)
             t.k_paged_store(&layer, before + keys, before + values, row)
         }
-        spans.withUnsafeBufferPointer {
-            layer.spans = $0.baseAddress ?? layer.spans
+        spans.withUnsafeBufferPointer { spans in
+            guard let start = spans.baseAddress else { return }
+            var layer = layer(start)
             t.k_paged_store(&layer, fused + keys, fused + values, row)
             t.k_paged_attention(&layer, out, heads * D, fused, row)
         }
