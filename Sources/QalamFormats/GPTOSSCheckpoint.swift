@@ -126,18 +126,3 @@ private struct ExpertTensor {
         return nil
     }
 }
-
-/// Memory that blocks of several tensors share.
-///
-/// `@unchecked Sendable`: written once, before it is shared.
-private final class HeapBytes: @unchecked Sendable {
-    let bytes: UnsafeMutableRawBufferPointer
-
-    init(_ count: Int) { bytes = .allocate(byteCount: count, alignment: 64) }
-
-    deinit { bytes.deallocate() }
-
-    func tensor(_ type: BlockType, _ shape: [Int]) -> QuantizedTensor {
-        QuantizedTensor(type: type, shape: shape, bytes: UnsafeRawBufferPointer(bytes), owner: self, isFile: false)
-    }
-}

@@ -156,6 +156,7 @@ public struct Weights {
     ///   - initial: how each starts if there is nothing to load
     ///   - role: what the matrix does
     ///   - transposed: whether files hold (columns, rows)
+    /// - Returns: (sum of the rows, inputs)
     /// - Throws: what the source throws: `FormatError` that names a missing or misshapen piece.
     public func matrix(
         _ pieces: [(name: String, rows: Int)], inputs: Int, _ initial: Initial, role: Parameter.Role = .projection,

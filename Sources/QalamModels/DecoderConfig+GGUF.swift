@@ -88,7 +88,6 @@ private struct GGUFKeys {
         switch modelType {
         case "qwen3_moe": members["norm_topk_prob"] = .bool(true)
         case "gemma2", "gemma3_text":
-            members["norm_offset"] = .double(0)  // the converter has added it
             let layers = try gguf.metadata.int("\(architecture).block_count")
             // The 27B models scale by the width of a head's share of the stream, all others by a head's own.
             if modelType == "gemma2" ? layers == 46 : layers == 62 {

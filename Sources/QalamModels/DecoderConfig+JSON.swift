@@ -14,7 +14,7 @@ extension DecoderConfig {
     package init(_ j: JSONReader) throws {
         let type = try j.string("model_type")
         guard let family = DecoderFamily(rawValue: type) else {
-            throw ModelError.unsupportedArchitecture(type, known: DecoderFamily.allCases.map(\.rawValue))
+            throw ModelError.unsupportedArchitecture(type)
         }
         if family == .gpt2 { try self.init(gpt2: j) } else { try self.init(llamaLike: family, j) }
         tiedHead = try j.bool("tie_word_embeddings", default: [.gpt2, .gemma2, .gemma3, .smolLM3].contains(family))
@@ -78,7 +78,7 @@ extension DecoderConfig {
         case .olmo2: (normPlacement, queryKeyNorm) = (.after, .whole)
         case .gemma2, .gemma3:
             activations = ["gelu_pytorch_tanh"]
-            (normPlacement, normOffset, feedForward) = (.around, Float(try j.double("norm_offset", default: 1)), .geglu)
+            (normPlacement, normOffset, feedForward) = (.around, 1, .geglu)
             embeddingScale = Float(hiddenSize).squareRoot()
             scoreScale = 1 / Float(try j.positiveDouble("query_pre_attn_scalar", default: 256)).squareRoot()
             scoreSoftcap = try j.softcap("attn_logit_softcapping", default: family == .gemma2 ? 50 : nil)

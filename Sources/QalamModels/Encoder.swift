@@ -34,8 +34,15 @@ public struct Encoder {
         blocks = try (0..<c.layers).map { try EncoderBlock(c, w[names.layers][$0]) }
     }
 
-    /// Opens a folder of safetensors and its config.
+    /// Opens a folder of safetensors and its config, or a GGUF file.
     public init(at url: URL) throws {
+        if url.pathExtension == "gguf" {
+            let gguf = try GGUF(url)
+            let config = try EncoderConfig(gguf)
+            // Names in a GGUF file's table have no root.
+            return try self.init(
+                config, Weights(RootlessWeights(GGUFWeights(gguf), root: config.family.names.root), trainable: false))
+        }
         let config = try EncoderConfig(folder: url)
         let source = Checkpoint(try Safetensors(url), optionalPrefix: "\(config.family.names.root).")
         try self.init(config, Weights(source, trainable: false))
@@ -45,6 +52,7 @@ public struct Encoder {
     ///
     /// A text's vector does not depend on the others.
     /// - Parameter texts: token ids with the model's own start and end; none empty or longer than the context
+    /// - Returns: the vectors, in the order of the texts
     public func embed(_ texts: [[Int32]]) -> [[Float]] {
         let states = hidden(texts)
         var start = 0

@@ -3,7 +3,9 @@ public import Foundation
 package import QalamFormats
 public import QalamTensors
 
-/// The switches of the encoder family: BERT (Devlin et al. 2019) and its kin, which turn a text into one vector.
+/// The switches of the encoder family, which turns a text into one vector.
+///
+/// BERT (Devlin et al. 2019) and its kin.
 public struct EncoderConfig: Sendable, Equatable {
     /// Which row or rows stand for the text.
     public enum Pooling: Sendable, Equatable {

@@ -31,7 +31,7 @@ package struct GGUFWeights: WeightSource, Sendable {
     package init(_ file: GGUF) throws {
         let architecture = try file.metadata.string("general.architecture")
         guard let names = GGUFNames(architecture: architecture) else {
-            throw ModelError.unsupportedArchitecture(architecture)
+            throw ModelError.unsupportedArchitecture(architecture, known: GGUFNames.architectures)
         }
         self.file = file
         self.names = names

@@ -5,8 +5,9 @@ internal import QalamTensors
 
 // E: experts   K: experts a token is sent to
 
-/// Feed-forward layers of which each token uses a few, chosen by a router (Shazeer et al. 2017).
+/// Feed-forward layers of which each token uses a few, chosen by a router.
 ///
+/// Mixtures of experts (Shazeer et al. 2017).
 /// A token's result depends on the token alone: its experts' outputs are added in the order of their scores.
 struct MixtureOfExperts {
     let used: Int

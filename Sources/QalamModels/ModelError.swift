@@ -3,7 +3,7 @@
 /// What can be wrong with a model beyond its files' own formats.
 public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The config names an architecture that this version does not know.
-    case unsupportedArchitecture(String, known: [String])
+    case unsupportedArchitecture(String, known: [String] = DecoderFamily.allCases.map(\.rawValue))
     /// The config asks for a variant that this version does not have.
     case unsupportedSetting(file: String, key: String, value: String)
     /// The model has a part without a gradient.

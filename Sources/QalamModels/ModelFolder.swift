@@ -47,8 +47,13 @@ public struct ModelFolder {
     /// Opens config and weights alone, for folders without a tokenizer, to be run on texts of at most `contextLength`
     /// tokens if that is given.
     public static func decoder(at url: URL, contextLength: Int? = nil) throws -> Decoder {
-        var config = try DecoderConfig(contentsOf: url.appending(path: "config.json"))
+        let isGGUF = url.pathExtension == "gguf"
+        let gguf = isGGUF ? try GGUF(url) : nil
+        var config =
+            try gguf.map { try DecoderConfig($0) }
+            ?? DecoderConfig(contentsOf: url.appending(path: "config.json"))
         if let contextLength { config.contextLength = contextLength }
+        if let gguf { return try Decoder(config, Weights(GGUFWeights(gguf), trainable: false)) }
         return try decoder(config, at: url, trainable: false)
     }
 

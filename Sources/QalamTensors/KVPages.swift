@@ -82,7 +82,7 @@ package final class KVPages: @unchecked Sendable {
         layer: Int, qkv: Tensor, spans: PagedSpans, options: AttentionOptions? = nil,
         sinks: Tensor? = nil, out: Tensor
     ) {
-        let options = options ?? AttentionOptions(scale: shape.scale)
+        let options = options ?? AttentionOptions()
         let rows = qkv.rowsAndColumns.rows, width = shape.heads * shape.headDim
         precondition((0..<layers).contains(layer), "layer \(layer) of \(layers)")
         precondition(qkv.rowsAndColumns.columns == shape.fusedWidth, "attention: \(qkv.shape) for \(shape)")
@@ -94,7 +94,7 @@ package final class KVPages: @unchecked Sendable {
             type: precision.type, heads: shape.heads, kv_heads: shape.kvHeads, head_dim: shape.headDim,
             cache: (memory + layer * layerBytes).assumingMemoryBound(to: CChar.self),
             page_stride: layers * layerBytes, spans: spans.start, span_count: spans.count,
-            scale: options.scale, softcap: options.softcap ?? 0, window: options.window ?? 0,
+            scale: options.scale ?? shape.scale, softcap: options.softcap, window: options.window ?? 0,
             sinks: sinks?.pointer)
         let keys = qkv.pointer + width
         k_paged_store(&arguments, keys, keys + shape.kvHeads * shape.headDim, shape.fusedWidth)

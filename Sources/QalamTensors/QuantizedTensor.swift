@@ -11,11 +11,12 @@ public struct QuantizedTensor: @unchecked Sendable {
     /// The type of the blocks.
     public let type: BlockType
     /// (rows, columns), or (experts, rows, columns).
-    public let shape: [Int]
-    private let bytes: UnsafeRawBufferPointer
-    private let owner: any AnyObject & Sendable
+    public private(set) var shape: [Int]
+    private var bytes: UnsafeRawBufferPointer
+    private var owner: any AnyObject & Sendable
     private let isFile: Bool
     private var panels: Panels?
+    private var panelOffset = 0
 
     /// A view of `bytes`, row-major blocks that live as long as `owner`.
     ///
@@ -50,17 +51,21 @@ public struct QuantizedTensor: @unchecked Sendable {
     /// The matrix of one expert, (rows, columns), sharing the memory.
     public func expert(_ index: Int) -> QuantizedTensor {
         precondition(shape.count == 3 && index < shape[0], "expert \(index) of \(shape)")
+        var part = self
+        part.shape = [shape[1], shape[2]]
         let size = bytes.count / shape[0]
-        let part = UnsafeRawBufferPointer(rebasing: bytes[index * size..<(index + 1) * size])
-        return QuantizedTensor(type: type, shape: [shape[1], shape[2]], bytes: part, owner: owner, isFile: isFile)
+        if !bytes.isEmpty { part.bytes = UnsafeRawBufferPointer(rebasing: bytes[index * size..<(index + 1) * size]) }
+        part.panelOffset = index * k_weight_panel_bytes(type.kernelType, shape[1], shape[2])
+        return part
     }
 
     /// The same matrix with its blocks reordered for products, if its type has such an order.
     ///
     /// Products with Q8_0, Q4_0, Q5_0, Q4_K, Q5_K and Q6_K are several times faster so. The reordered copy takes the
-    /// same memory (Q4_K 3% more); the pages of the file are given back to the system.
+    /// same memory (Q4_K 3% more); the pages of the file are given back to the system. Experts whose rows are not a
+    /// multiple of 16 stay as they are.
     package func packed() -> QuantizedTensor {
-        guard shape.count == 2, panels == nil else { return self }
+        guard panels == nil, shape.count == 2 || shape[1] % 16 == 0 else { return self }
         let size = k_weight_panel_bytes(type.kernelType, rows, columns)
         guard size > 0 else { return self }
         var packed = self
@@ -68,12 +73,18 @@ public struct QuantizedTensor: @unchecked Sendable {
         var weight = kernelWeight(bias: nil)
         k_weight_pack(panels.start, &weight)
         packed.panels = panels
-        if isFile { dropPages() }
+        if isFile {
+            dropPages()
+        } else {
+            packed.owner = panels
+            packed.bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+        }
         return packed
     }
 
-    /// Reads rows `ids` of the matrix as floats: (ids, columns).
+    /// Reads rows `ids` of the matrix as floats: (ids, columns); only of matrices in files or not reordered.
     package func decodeRows(_ ids: [Int32], into out: UnsafeMutablePointer<Float>) {
+        precondition(!bytes.isEmpty || rows == 0, "rows of a reordered matrix")
         let rowBytes = bytes.count / max(rows, 1)
         guard let base = bytes.baseAddress else { return }
         for (i, id) in ids.enumerated() {
@@ -85,7 +96,8 @@ public struct QuantizedTensor: @unchecked Sendable {
     /// As the kernels take it; valid while this value is.
     func kernelWeight(bias: UnsafePointer<Float>?) -> k_weight {
         k_weight(
-            type: type.kernelType, rows: rows, columns: columns, blocks: bytes.baseAddress, panels: panels?.start,
+            type: type.kernelType, rows: rows, columns: columns, blocks: bytes.baseAddress,
+            panels: panels.map { UnsafeRawPointer($0.start + panelOffset) },
             bias: bias)
     }
 

@@ -39,7 +39,9 @@ public func swiglu(_ x: Tensor) -> Tensor {
     }
 }
 
-/// gelu(gate) · up, where x (…,2F) holds gate and up side by side; GELU by tanh. Not for training.
+/// gelu(gate) · up, where x (…,2F) holds gate and up side by side; GELU by tanh.
+///
+/// Not for training.
 package func geglu(_ x: Tensor) -> Tensor { gated(x, k_geglu) }
 
 /// g · sigmoid(1.702·g) · (u + 1), where g is the gate held below 7 and u is up held within ±7: gpt-oss.
