@@ -1,7 +1,7 @@
 # make run     build, start Qalam with the model in this repository, print the address (HOST, PORT)
 # make test    build and run every test
 # make check   format, lengths, imports, documentation
-# make bench   compare with others (all, or ONLY=train,tokenizer,matmul,generate,start)
+# make bench   compare with others (all, or ONLY=train,tokenizer,matmul,generate,start,engine)
 
 # Homebrew keeps libarchive apart from the system's own.
 BREW := $(shell command -v brew 2>/dev/null)

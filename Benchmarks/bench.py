@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares Qalam with other programs, side by side in one run, and writes Benchmarks/results/latest.json.
 
-    bench.py [--only train,tokenizer,matmul,generate,start] [--quick] [--shapes a,b,c]
+    bench.py [--only train,tokenizer,matmul,generate,start,engine] [--quick] [--shapes a,b,c]
 
 Each comparison alternates between ours and the other's and takes medians. Rows that were not run keep their last value.
 """
@@ -9,6 +9,7 @@ import argparse
 import sys
 
 import comparisons
+import engine
 from harness import BenchError, merge_rows, progress, table, ROOT
 
 COMPARISONS = {
@@ -17,6 +18,7 @@ COMPARISONS = {
     "matmul": comparisons.matmul,
     "generate": comparisons.generate,
     "start": comparisons.start,
+    "engine": engine.engine,
 }
 
 

@@ -1,4 +1,4 @@
-"""Starting and stopping a `qalam serve` of our own, for the start-up time and for openai_check.py."""
+"""Starting and stopping servers of our own, for the start-up time, for load and for openai_check.py."""
 import contextlib
 import http.client
 import signal
@@ -18,11 +18,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def healthy(port):
-    """Whether /healthz answers 200."""
+def healthy(port, path):
+    """Whether `path` answers 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        connection.request("GET", "/healthz")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False
@@ -30,30 +30,36 @@ def healthy(port):
         connection.close()
 
 
+def server(program, model, flags=()):
+    """Runs `qalam serve` until the block ends; gives its port and the milliseconds until it was ready."""
+    return process([program, "serve", "--model", model, *flags], "/healthz")
+
+
 @contextlib.contextmanager
-def server(program, model):
-    """Runs a server until the block ends; gives its port and the milliseconds until it was ready."""
+def process(command, path):
+    """Runs a server, whose port is added to the command, until the block ends; ready is when `path` answers 200."""
     port = free_port()
     WORK.mkdir(exist_ok=True)
     log = WORK / "serve.log"
+    name = relative(command[0])
     with open(log, "w") as output:
         started = time.perf_counter()
         try:
-            process = subprocess.Popen(
-                [str(program), "serve", "--port", str(port), "--model", str(model)],
-                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            child = subprocess.Popen(
+                [str(word) for word in [*command, "--port", port]], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=output)
         except FileNotFoundError:
-            raise BenchError(f"there is no program {relative(program)}; build it with `swift build -c release`")
+            raise BenchError(f"there is no program {name}; build it with `swift build -c release`")
         try:
-            while not healthy(port):
-                if process.poll() is not None:
-                    raise BenchError(f"`qalam serve` ended with status {process.returncode}; see {relative(log)}")
+            while not healthy(port, path):
+                if child.poll() is not None:
+                    raise BenchError(f"`{name}` ended with status {child.returncode}; see {relative(log)}")
                 if time.perf_counter() - started > DEADLINE:
-                    raise BenchError(f"`qalam serve` was not ready within {DEADLINE:.0f} s; see {relative(log)}")
+                    raise BenchError(f"`{name}` was not ready within {DEADLINE:.0f} s; see {relative(log)}")
                 time.sleep(0.002)
             yield port, 1000 * (time.perf_counter() - started)
         finally:
-            stop(process)
+            stop(child)
 
 
 def stop(process):

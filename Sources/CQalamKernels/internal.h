@@ -12,6 +12,7 @@
 /// X(result, name, parameters, arguments) for each kernel that exists once per instruction set.
 #define K_KERNELS(X)                                                                                                   \
     X(void, k_gemm, (const k_gemm_args *args), (args))                                                                 \
+    X(void, k_linear, (const k_linear_args *args), (args))                                                             \
     X(void, k_fill, (float *x, float value, size_t n), (x, value, n))                                                  \
     X(void, k_add, (float *out, const float *a, const float *b, size_t n), (out, a, b, n))                             \
     X(void, k_multiply, (float *out, const float *a, const float *b, size_t n), (out, a, b, n))                        \
@@ -80,6 +81,8 @@ typedef enum {
     K_SCRATCH_GEMM_SHARED,
     K_SCRATCH_GEMM_BLOCK,
     K_SCRATCH_ATTENTION,
+    K_SCRATCH_WEIGHT_ROWS,
+    K_SCRATCH_WEIGHT_PANEL,
     K_SCRATCH_OTHER,
     K_SCRATCH_KINDS,
 } k_scratch_kind;

@@ -5,10 +5,12 @@
 #define K_SUFFIX _avx2
 #define K_VF 8
 #define K_HAS_FMA 1
+#define K_X86 1
 #define K_AVX2 1
 
 #include <immintrin.h>
 #include "internal.h"
+#include "weight_layout.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +31,13 @@
 #include "Shared/norm.inc"
 #include "Shared/optimizer.inc"
 #include "Shared/rope.inc"
+#include "Shared/weight_activation.inc"
+#include "Shared/weight_quads.inc"
+#include "Shared/weight_float.inc"
+#include "Shared/weight_unpack.inc"
+#include "Shared/weight_tile.inc"
+#include "Shared/weight_vector.inc"
+#include "Shared/weight_linear.inc"
 
 K_DEFINE_TABLE
 

@@ -8,6 +8,7 @@
 #define K_GENERIC 1
 
 #include "internal.h"
+#include "weight_layout.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,5 +28,12 @@
 #include "Shared/norm.inc"
 #include "Shared/optimizer.inc"
 #include "Shared/rope.inc"
+#include "Shared/weight_activation.inc"
+#include "Shared/weight_quads.inc"
+#include "Shared/weight_float.inc"
+#include "Shared/weight_unpack.inc"
+#include "Shared/weight_tile.inc"
+#include "Shared/weight_vector.inc"
+#include "Shared/weight_linear.inc"
 
 K_DEFINE_TABLE

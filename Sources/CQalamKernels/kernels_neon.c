@@ -9,6 +9,7 @@
 
 #include <arm_neon.h>
 #include "internal.h"
+#include "weight_layout.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,13 @@
 #include "Shared/norm.inc"
 #include "Shared/optimizer.inc"
 #include "Shared/rope.inc"
+#include "Shared/weight_activation.inc"
+#include "Shared/weight_quads.inc"
+#include "Shared/weight_float.inc"
+#include "Shared/weight_unpack.inc"
+#include "Shared/weight_tile.inc"
+#include "Shared/weight_vector.inc"
+#include "Shared/weight_linear.inc"
 
 K_DEFINE_TABLE
 

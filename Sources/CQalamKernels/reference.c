@@ -39,6 +39,25 @@ static void k_reference_gemm(const k_gemm_args *args) {
 
 // MARK: Elementwise
 
+/// Exact but for rounding at the end: weights as their blocks say, activations as they are.
+static void k_reference_linear(const k_linear_args *args) {
+    size_t column = 0, k = args->weights[0].columns;
+    float *row = malloc(k * sizeof(float));
+    for (size_t i = 0; i < args->count && row; i++) {
+        const k_weight *w = &args->weights[i];
+        size_t row_bytes = k / k_block_numbers(w->type) * k_block_bytes(w->type);
+        for (size_t n = 0; n < w->rows; n++, column++) {
+            k_block_decode(row, w->type, (const char *)w->blocks + n * row_bytes, k);
+            for (size_t m = 0; m < args->m; m++) {
+                double sum = w->bias ? w->bias[n] : 0;
+                for (size_t j = 0; j < k; j++) sum += (double)row[j] * args->x[m * args->ldx + j];
+                args->y[m * args->ldy + column] = (float)sum;
+            }
+        }
+    }
+    free(row);
+}
+
 static void k_reference_fill(float *x, float value, size_t n) {
     for (size_t i = 0; i < n; i++) x[i] = value;
 }
@@ -361,6 +380,7 @@ static void k_reference_adamw(float *parameters, const float *gradients, float *
 const k_table *k_table_reference(void) {
     static const k_table table = {
         .k_gemm = k_reference_gemm,
+        .k_linear = k_reference_linear,
         .k_fill = k_reference_fill,
         .k_add = k_reference_add,
         .k_multiply = k_reference_multiply,

@@ -92,6 +92,9 @@ public struct Safetensors: Sendable {
         return (tensors, metadata, files)
     }
 
+    /// The paths of the files.
+    package var paths: [String] { files.map(\.path) }
+
     /// The names of all tensors, sorted.
     public var names: [String] { tensors.keys.sorted() }
 

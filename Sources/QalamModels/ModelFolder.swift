@@ -64,7 +64,7 @@ public struct ModelFolder {
         return Set(ids)
     }
 
-    private static func templateSource(in url: URL) throws -> String? {
+    static func templateSource(in url: URL) throws -> String? {
         let jinja = url.appending(path: "chat_template.jinja")
         if FileManager.default.fileExists(atPath: jinja.path) { return try String(contentsOf: jinja, encoding: .utf8) }
         let config = url.appending(path: "tokenizer_config.json")

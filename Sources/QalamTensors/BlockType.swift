@@ -68,7 +68,7 @@ public enum BlockType: UInt32, CaseIterable, Sendable {
         return overflow ? nil : bytes
     }
 
-    fileprivate var kernelType: k_block_type { k_block_type(rawValue: rawValue) }
+    var kernelType: k_block_type { k_block_type(rawValue: rawValue) }
 }
 
 /// Reads `bytes`, whole blocks of `type` at any address, as floats into `target`, on the calling thread.

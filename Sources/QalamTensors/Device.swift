@@ -54,6 +54,16 @@ public final class Device: Sendable {
         }
     }
 
+    /// Bytes a second that all threads together read from memory, the best of five passes over half a gigabyte.
+    package func readBandwidth() -> Double {
+        let size = 512 << 20
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
+        defer { memory.deallocate() }
+        memory.initializeMemory(as: UInt8.self, repeating: 1, count: size)
+        let times = (0..<5).map { _ in ContinuousClock().measure { k_read(memory, size) } / .seconds(1) }
+        return Double(size) / (times.min() ?? .infinity)
+    }
+
     /// A block of at least `bytes` bytes, aligned to cache lines; its contents are arbitrary.
     func take(_ bytes: Int) -> MemoryBlock {
         let size = Self.blockSize(bytes)

@@ -138,12 +138,9 @@ struct AddedTokenMatcher: Sendable {
         return !isWord(text, end, end + PieceScanner(text, .gpt2, classes).character(end).length)
     }
 
-    /// Whether the character in `start ..< end` is `\w` (Unicode Technical Standard 18, annex C).
+    /// Whether the character in `start ..< end` is `\w`.
     private func isWord(_ text: ByteView, _ start: Int, _ end: Int) -> Bool {
         guard let scalar = text.string(start, end).unicodeScalars.first else { return false }
-        switch scalar.properties.generalCategory {
-        case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation: return true
-        default: return scalar.properties.isAlphabetic || scalar.properties.isJoinControl
-        }
+        return isWordCharacter(scalar)
     }
 }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The printable characters by which `tokenizer.json` writes bytes (GPT-2's table): printable Latin-1 stands for
 /// itself, the other 68 bytes for U+0100 and up in order.
 enum ByteAlphabet {
@@ -32,6 +34,25 @@ enum ByteAlphabet {
             output.append(UInt8(truncatingIfNeeded: bytes[Int(scalar.value)]))
         }
         return true
+    }
+
+    /// As `append(_:to:)`, for the UTF-8 of a text.
+    static func append(utf8 text: ArraySlice<UInt8>, to output: inout [UInt8]) -> Bool {
+        text.withUnsafeBufferPointer { text in
+            var at = 0
+            while at < text.count {
+                var point = Int(text[at])
+                at += 1
+                if point >= 0x80 {
+                    guard at < text.count, (0xC2...0xC5).contains(point), text[at] & 0xC0 == 0x80 else { return false }
+                    point = (point & 0x1F) << 6 | Int(text[at] & 0x3F)
+                    at += 1
+                }
+                guard point < 0x144, bytes[point] >= 0 else { return false }
+                output.append(UInt8(truncatingIfNeeded: bytes[point]))
+            }
+            return true
+        }
     }
 
     /// The text that stands for `bytes`.

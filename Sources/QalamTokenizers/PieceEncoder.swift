@@ -1,5 +1,5 @@
-/// What turns pieces into ids, shared by all encoders of a tokenizer and never changed.
-struct MergeModel: Sendable {
+/// What turns pieces of bytes into ids, shared by all encoders of a tokenizer and never changed.
+struct MergeModel: Sendable, MergeRule {
     let merges: MergeTable
     /// The token of each single byte.
     let byteTokens: Block<TokenID>
@@ -9,6 +9,35 @@ struct MergeModel: Sendable {
     /// Numbers are cut into single digits before the pattern sees the text.
     let separatesDigits: Bool
     let classes = UnicodeClasses.shared
+
+    @inline(__always)
+    func value(_ parts: Block<TokenID>, _ left: Int, _ right: Int, end: Int) -> UInt64 {
+        merges.lookup(parts[left], parts[right])
+    }
+}
+
+/// What turns a piece of text into ids by other means than merges of bytes.
+protocol PieceModel: Sendable {
+    /// Appends the ids of `piece`, which is not empty.
+    func append(_ piece: ByteView, _ scratch: inout PieceScratch, into output: inout TokenBuffer)
+}
+
+/// Memory that encoding one piece needs, kept for the next one.
+struct PieceScratch {
+    var queue = MergeQueue()
+    /// Where the characters of a piece start, and its end.
+    var starts = Block<Int32>(count: 64, repeating: 0)
+
+    /// Makes room for `count` starts, without keeping any.
+    mutating func reserveStarts(_ count: Int) {
+        if count > starts.count { starts = Block(unwritten: count * 2) }
+    }
+
+    /// Gives memory back where one long piece took a lot.
+    mutating func shrink() {
+        guard starts.count > 1 << 16 else { return }
+        self = PieceScratch()
+    }
 }
 
 /// Encodes text without special tokens: cuts pieces, looks them up, merges those it has not seen.
@@ -31,6 +60,7 @@ struct PieceEncoder {
     private let pieces = Block<Piece>(unwritten: batch)
     private let parts = Block<TokenID>(count: longestScan + 1, repeating: 0)
     private let values = Block<UInt64>(count: longestScan + 1, repeating: 0)
+    private var scratch = PieceScratch()
 
     /// Appends the ids of `text`, of which the pattern sees neither what is before nor what is behind.
     mutating func encode(_ text: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
@@ -48,6 +78,27 @@ struct PieceEncoder {
             index += next.length
         }
         encodePieces(text.slice(start, index), model, into: &output)
+    }
+
+    /// Appends the ids of one piece, remembered where it is short.
+    mutating func encodePiece(_ piece: ByteView, _ model: some PieceModel, into output: inout TokenBuffer) {
+        guard piece.count <= PieceCache.longestPiece else {
+            model.append(piece, &scratch, into: &output)
+            return scratch.shrink()
+        }
+        let key = PieceCache.longKey(piece)
+        if cache.appendLong(key, to: &output) { return }
+        let first = output.count
+        model.append(piece, &scratch, into: &output)
+        remember(key, from: first, in: output)
+    }
+
+    private mutating func remember(_ key: SIMD4<UInt64>, from first: Int, in output: TokenBuffer) {
+        let count = output.count - first
+        guard (1...8).contains(count) else { return }
+        var ids = SIMD8<TokenID>.zero
+        for index in 0..<count { ids[index] = output[first + index] }
+        cache.insertLong(key, ids, count)
     }
 
     private mutating func encodePieces(_ text: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
@@ -108,19 +159,18 @@ struct PieceEncoder {
         if cache.appendLong(key, to: &output) { return }
         let first = output.count
         encodeNew(piece, model, into: &output)
-        let count = output.count - first
-        guard count <= 8 else { return }
-        var ids = SIMD8<TokenID>.zero
-        for index in 0..<count { ids[index] = output[first + index] }
-        cache.insertLong(key, ids, count)
+        remember(key, from: first, in: output)
     }
 
-    private func encodeNew(_ piece: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
+    private mutating func encodeNew(_ piece: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
         if let id = model.wholePieces?[piece] { return output.append(id) }
         guard piece.count > Self.longestScan else { return mergeByScan(piece, model, into: &output) }
-        for start in stride(from: 0, to: piece.count, by: LongMerge.limit) {
-            let end = min(start + LongMerge.limit, piece.count)
-            LongMerge.run(piece.slice(start, end), model, into: &output)
+        for start in stride(from: 0, to: piece.count, by: MergeQueue.limit) {
+            let end = min(start + MergeQueue.limit, piece.count)
+            scratch.queue.reserve(end - start)
+            for index in start..<end { scratch.queue.parts[index - start] = model.byteTokens[Int(piece[index])] }
+            scratch.queue.merge(end - start, model)
+            scratch.queue.forEachPart { id, _, _ in output.append(id) }
         }
     }
 
@@ -151,92 +201,5 @@ struct PieceEncoder {
         }
         output.reserve(count)
         for index in 0..<count { output.appendReserved(parts[index]) }
-    }
-}
-
-/// Merges a long piece in O(n log n): a heap of (rank, position) over a linked list of parts.
-///
-/// Entries of the heap are not removed when their pair changes; one that no longer matches `values` is skipped.
-enum LongMerge {
-    /// Most bytes of one run, because places take 31 bits; a piece of over a gigabyte is cut there.
-    static let limit = 1 << 30
-
-    /// Appends the ids of `piece`, which has up to `limit` bytes.
-    static func run(_ piece: ByteView, _ model: MergeModel, into output: inout TokenBuffer) {
-        let count = piece.count
-        precondition(count <= limit, "piece of \(count) bytes against \(limit)")
-        let parts = Block<TokenID>(count: count, repeating: 0)
-        let next = Block<Int32>(count: count, repeating: 0)
-        let previous = Block<Int32>(count: count, repeating: 0)
-        let values = Block<UInt64>(count: count, repeating: MergeTable.none)
-        for index in 0..<count {
-            parts[index] = model.byteTokens[Int(piece[index])]
-            next[index] = Int32(index + 1)
-            previous[index] = Int32(index - 1)
-        }
-        var heap = MinimumHeap()
-        let offer = { (left: Int) in
-            let right = Int(next[left])
-            values[left] = right < count ? model.merges.lookup(parts[left], parts[right]) : MergeTable.none
-        }
-        for index in 0..<count {
-            offer(index)
-            if values[index] != MergeTable.none { heap.push(values[index] & 0xFFFF_FFFF_0000_0000 | UInt64(index)) }
-        }
-        while let top = heap.pop() {
-            let at = Int(top & 0xFFFF_FFFF)
-            guard values[at] != MergeTable.none, values[at] &>> 32 == top &>> 32 else { continue }
-            let right = Int(next[at])
-            parts[at] = TokenID(truncatingIfNeeded: values[at])
-            values[right] = MergeTable.none
-            next[at] = next[right]
-            if Int(next[at]) < count { previous[Int(next[at])] = Int32(at) }
-            offer(at)
-            if values[at] != MergeTable.none { heap.push(values[at] & 0xFFFF_FFFF_0000_0000 | UInt64(at)) }
-            let before = Int(previous[at])
-            guard before >= 0 else { continue }
-            offer(before)
-            if values[before] != MergeTable.none { heap.push(values[before] & 0xFFFF_FFFF_0000_0000 | UInt64(before)) }
-        }
-        var index = 0
-        while index < count {
-            output.append(parts[index])
-            index = Int(next[index])
-        }
-    }
-}
-
-/// A binary heap that gives the smallest word first.
-struct MinimumHeap {
-    private var words: [UInt64] = []
-
-    /// Adds a word.
-    mutating func push(_ word: UInt64) {
-        words.append(word)
-        var child = words.count - 1
-        while child > 0 {
-            let parent = (child - 1) / 2
-            guard word < words[parent] else { break }
-            words[child] = words[parent]
-            child = parent
-        }
-        words[child] = word
-    }
-
-    /// Takes the smallest word, nil when none is left.
-    mutating func pop() -> UInt64? {
-        guard let last = words.popLast() else { return nil }
-        guard let top = words.first else { return last }
-        var hole = 0
-        while true {
-            var child = hole * 2 + 1
-            guard child < words.count else { break }
-            if child + 1 < words.count && words[child + 1] < words[child] { child += 1 }
-            guard words[child] < last else { break }
-            words[hole] = words[child]
-            hole = child
-        }
-        words[hole] = last
-        return top
     }
 }

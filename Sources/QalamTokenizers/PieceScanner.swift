@@ -21,7 +21,7 @@ struct PieceScanner {
         switch pattern {
         case .gpt2: gpt2(start)
         case .cl100k, .llama3, .qwen2: cl100k(start)
-        case .o200k: o200k(start)
+        case .o200k, .tekken: o200k(start)
         }
     }
 
@@ -229,7 +229,7 @@ struct PieceScanner {
         return behindLine > start && !wholeAtEnd ? behindLine : index
     }
 
-    // MARK: o200k
+    // MARK: o200k, Tekken
 
     /// The two word alternatives with case, then numbers, symbols and spaces.
     @inline(__always)
@@ -241,7 +241,7 @@ struct PieceScanner {
             let word = casedWord(start)
             return withContraction(word.end ?? word.upperEnd)
         }
-        if first.kind & CharacterClass.number != 0 { return digits(second) }
+        if first.kind & CharacterClass.number != 0 { return pattern == .tekken ? second : digits(second) }
         if first.kind != CharacterClass.newline && second < text.count
             && character(second).kind & wordy != 0 || first.kind == CharacterClass.mark
         {
@@ -285,10 +285,10 @@ struct PieceScanner {
         return (sharedEnd, index)
     }
 
-    /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)?` behind a word.
+    /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)?` behind a word, except in Tekken.
     @inline(__always)
     private func withContraction(_ end: Int) -> Int {
-        guard end < text.count, text[end] == 0x27 else { return end }
+        guard pattern != .tekken, end < text.count, text[end] == 0x27 else { return end }
         return contraction(end, foldingCase: true) ?? end
     }
 }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How text is cut into pieces before merges: each names a published pattern and runs as a hand-written scanner that
 /// gives exactly the pieces of the regular expression.
 public enum PreTokenizer: String, Sendable, CaseIterable {
@@ -11,6 +13,8 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
     case llama3
     /// Qwen 2 and later: as Llama 3, with one digit a piece.
     case qwen2
+    /// Mistral's Tekken: as o200k, without contractions and with one digit a piece.
+    case tekken
 
     /// The pattern in the regular-expression dialect of `tokenizer.json`; GPT-2's is built into its ByteLevel step.
     var expression: String {
@@ -19,6 +23,7 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
         let symbols = "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
         let upper = "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
         let lower = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+        let paths = "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
         let prefix = "[^\\r\\n\\p{L}\\p{N}]?"
         switch self {
         case .gpt2:
@@ -31,7 +36,9 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
             return words + "|\\p{N}" + symbols + "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
         case .o200k:
             return prefix + upper + "*" + lower + "+" + contraction + "?|" + prefix + upper + "+" + lower + "*"
-                + contraction + "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+                + contraction + "?|\\p{N}{1,3}" + paths
+        case .tekken:
+            return prefix + upper + "*" + lower + "+|" + prefix + upper + "+" + lower + "*|\\p{N}" + paths
         }
     }
 

@@ -84,6 +84,15 @@ struct ByteView: @unchecked Sendable {
         String(decoding: UnsafeBufferPointer(start: base + start, count: end - start), as: UTF8.self)
     }
 
+    /// The code point of the `length` bytes at `index`; U+FFFD where they are not UTF-8.
+    func scalar(_ index: Int, _ length: Int) -> Unicode.Scalar {
+        let lead = UInt32(self[index])
+        guard length > 1 else { return Unicode.Scalar(lead < 0x80 ? lead : 0xFFFD) ?? "\u{FFFD}" }
+        var point = lead & (0x7F &>> UInt32(length))
+        for k in 1..<length { point = point &<< 6 | UInt32(self[index &+ k] & 0x3F) }
+        return Unicode.Scalar(point) ?? "\u{FFFD}"
+    }
+
     /// Whether `start ..< start + other.count` holds the bytes of `other`.
     ///
     /// Both must be in view.
@@ -147,6 +156,12 @@ final class Block<Element: BitwiseCopyable>: @unchecked Sendable {
         self.count = count
         base = .allocate(capacity: max(count, 1))
         base.initialize(repeating: value, count: count)
+    }
+
+    /// A block of the elements of `array`.
+    convenience init(_ array: [Element]) {
+        self.init(unwritten: array.count)
+        for (index, element) in array.enumerated() { base[index] = element }
     }
 
     /// A block of `count` elements whose values are not set: each must be written before it is read.

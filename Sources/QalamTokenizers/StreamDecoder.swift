@@ -7,21 +7,27 @@ public struct StreamDecoder: Sendable {
     private let skipSpecial: Bool
     /// Bytes that may be the beginning of a character.
     private var pending: [UInt8] = []
+    private var state: TokenDecoder.State
 
     /// A decoder at the beginning of a text.
     public init(_ tokenizer: Tokenizer) {
         self.init(tokenizer, skipSpecial: false)
     }
 
-    /// A decoder at the beginning of a text that may leave special tokens out.
-    public init(_ tokenizer: Tokenizer, skipSpecial: Bool) {
+    /// A decoder that may leave special tokens out.
+    ///
+    /// It starts at the beginning of a text or, where `continuesText`, behind text that is already there: some
+    /// tokenizers have a space before the first word, which belongs to the text only in the latter case.
+    public init(_ tokenizer: Tokenizer, skipSpecial: Bool, continuesText: Bool = false) {
         self.tokenizer = tokenizer
         self.skipSpecial = skipSpecial
+        state = tokenizer.decoder.start(continues: continuesText)
     }
 
     /// The text that `id` completes; empty while a character is incomplete.
     public mutating func append(_ id: TokenID) -> String {
-        tokenizer.append(id, skipSpecial: skipSpecial, to: &pending)
+        if skipSpecial && tokenizer.isSpecial(id) { return "" }
+        tokenizer.decoder.append(id, &state, to: &pending)
         let end = pending.count - Self.incompleteTail(pending)
         guard end > 0 else { return "" }
         defer { pending.removeFirst(end) }

@@ -1,31 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import Foundation
 
 /// Number of a token in a vocabulary.
 public typealias TokenID = Int32
 
-/// Byte-level BPE: text to token ids and back, the same ids as Hugging Face `tokenizers` or tiktoken give.
+/// Text to token ids and back, the same ids as Hugging Face `tokenizers`, tiktoken or llama.cpp give.
 ///
-/// Text is cut into pieces by a pattern (`PreTokenizer`), the bytes of a piece merge by rank (Sennrich et al. 2016, on
-/// bytes as in GPT-2). Every byte has a token, so any input encodes and decodes to the same bytes; only a tokenizer
-/// whose file asks for it normalizes text first.
+/// Added tokens are found first; the text between them is normalized (`Normalizer`), cut into pieces (`PreTokenizer` for
+/// byte-level models, else `TextSplitter`), and a model makes ids of the pieces: byte-level BPE, BPE on characters,
+/// unigram or WordPiece. A byte-level model encodes any input and gives the same bytes back; only a tokenizer whose file
+/// asks for it normalizes text first.
 ///
 ///     let tokenizer = try Tokenizer(contentsOf: URL(filePath: "model"))
 ///     let ids = tokenizer.encode("Hello")
 ///     let text = tokenizer.decode(ids)
 public struct Tokenizer: Sendable {
     let definition: TokenizerDefinition
-    private let model: MergeModel
+    private let model: TokenModel
     private let pool = EncoderPool()
     /// Tokens looked for in the text as given.
     private let rawMatcher: AddedTokenMatcher
     /// Tokens looked for after normalizing.
     private let normalizedMatcher: AddedTokenMatcher
     private let addedByID: [TokenID: AddedToken]
-    private let texts: TokenTexts
+    let decoder: TokenDecoder
 
     /// Reads `tokenizer.json`, or a folder that holds one.
     ///
-    /// Throws `TokenizerError` for a file that is damaged or that asks for something other than byte-level BPE.
+    /// Throws `TokenizerError` for a file that is damaged or that asks for something that is not done here.
     public init(contentsOf url: URL) throws {
         var file = url
         if (try? url.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true {
@@ -62,10 +65,10 @@ public struct Tokenizer: Sendable {
         normalizedMatcher = AddedTokenMatcher(
             definition.addedTokens.filter(\.normalized).map { token in
                 var token = token
-                if definition.normalizesNFC { token.content = token.content.precomposedStringWithCanonicalMapping }
+                token.content = definition.normalizer.apply(token.content)
                 return token
             })
-        texts = TokenTexts(definition.vocabulary)
+        decoder = TokenDecoder(definition.vocabulary, definition.decoderStyle)
         addedByID = Dictionary(definition.addedTokens.map { ($0.id, $0) }) { first, _ in first }
     }
 
@@ -84,8 +87,8 @@ public struct Tokenizer: Sendable {
     /// Ids that the tokenizer's own file puts behind a text; `encode` leaves them out.
     public var sequenceSuffix: [TokenID] { definition.sequenceSuffix }
 
-    /// The pattern that cuts text into pieces.
-    public var pattern: PreTokenizer { definition.pattern }
+    /// The pattern that cuts text into pieces where the tokenizer is byte-level, nil where it is not.
+    public var pattern: PreTokenizer? { definition.model == .byteLevel ? definition.pattern : nil }
 
     // MARK: Text to ids
 
@@ -101,53 +104,69 @@ public struct Tokenizer: Sendable {
         ByteView.with(bytes) { encode($0, allowSpecial: allowSpecial) }
     }
 
+    /// The ids of `text` between those that the tokenizer's own file puts around a text (`sequencePrefix`,
+    /// `sequenceSuffix`), where `addSpecial`.
+    public func encode(_ text: String, addSpecial: Bool, allowSpecial: Bool = true) -> [TokenID] {
+        let ids = encode(text, allowSpecial: allowSpecial)
+        return addSpecial ? sequencePrefix + ids + sequenceSuffix : ids
+    }
+
     private func encode(_ text: ByteView, allowSpecial: Bool) -> [TokenID] {
         pool.withEncoder { encoder, output in
-            split(text, rawMatcher, allowSpecial, into: &output) { segment, output in
-                encodeNormalized(segment, allowSpecial, &encoder, into: &output)
+            split(text, rawMatcher, allowSpecial, into: &output) { segment, start, output in
+                encodeNormalized(segment, isFirst: start == 0, allowSpecial, &encoder, into: &output)
             }
             return output.take()
         }
     }
 
-    /// Emits added tokens and hands the text between them to `body`.
+    /// Emits added tokens and hands the text between them, and where it starts, to `body`.
     private func split(
         _ text: ByteView, _ matcher: AddedTokenMatcher, _ allowSpecial: Bool, into output: inout TokenBuffer,
-        _ body: (ByteView, inout TokenBuffer) -> Void
+        _ body: (ByteView, Int, inout TokenBuffer) -> Void
     ) {
         var start = 0
         while matcher.finds(allowSpecial: allowSpecial),
-            let match = matcher.next(in: text, from: start, allowSpecial: allowSpecial, classes: model.classes)
+            let match = matcher.next(in: text, from: start, allowSpecial: allowSpecial, classes: .shared)
         {
-            if match.start > start { body(text.slice(start, match.start), &output) }
+            if match.start > start { body(text.slice(start, match.start), start, &output) }
             output.append(match.token.id)
             start = match.end
         }
-        if start < text.count { body(text.slice(start, text.count), &output) }
+        if start < text.count { body(text.slice(start, text.count), start, &output) }
     }
 
     private func encodeNormalized(
-        _ segment: ByteView, _ allowSpecial: Bool, _ encoder: inout PieceEncoder, into output: inout TokenBuffer
+        _ segment: ByteView, isFirst: Bool, _ allowSpecial: Bool, _ encoder: inout PieceEncoder,
+        into output: inout TokenBuffer
     ) {
-        withNormalized(segment) { normalized in
-            split(normalized, normalizedMatcher, allowSpecial, into: &output) { text, output in
-                guard definition.addsPrefixSpace, text[0] != 0x20 else {
-                    return encoder.encode(text, model, into: &output)
-                }
-                ByteView.with([0x20] + text.array(0, text.count)) { encoder.encode($0, model, into: &output) }
+        func encodeText(_ text: ByteView) {
+            split(text, normalizedMatcher, allowSpecial, into: &output) { text, start, output in
+                encodePlain(text, isFirst: isFirst && start == 0, &encoder, into: &output)
             }
         }
+        guard let normalized = definition.normalizer.apply(segment) else { return encodeText(segment) }
+        ByteView.with(normalized) { encodeText($0) }
     }
 
-    /// Calls `body` with the composed form (NFC) where the tokenizer asks for it.
-    ///
-    /// What is not UTF-8 stays as it is. Hugging Face orders and composes as Unicode 9 did, which differs for some
-    /// fifty combining marks that came later.
-    private func withNormalized(_ segment: ByteView, _ body: (ByteView) -> Void) {
-        guard definition.normalizesNFC, segment.mayNeedComposing(),
-            let text = String(validating: segment.array(0, segment.count), as: UTF8.self)
-        else { return body(segment) }
-        ByteView.with(text.precomposedStringWithCanonicalMapping, body)
+    /// Appends the ids of normalized text without added tokens.
+    private func encodePlain(
+        _ text: ByteView, isFirst: Bool, _ encoder: inout PieceEncoder, into output: inout TokenBuffer
+    ) {
+        switch model {
+        case .bytes(let model):
+            guard definition.addsPrefixSpace, text[0] != 0x20 else {
+                return encoder.encode(text, model, into: &output)
+            }
+            ByteView.with([0x20] + text.array(0, text.count)) { encoder.encode($0, model, into: &output) }
+        case .merges(let model):
+            guard !definition.splitter.steps.isEmpty else { return model.encode(text, &encoder, into: &output) }
+            definition.splitter.split(text, isFirst: isFirst) { model.encode($0, &encoder, into: &output) }
+        case .unigram(let model):
+            definition.splitter.split(text, isFirst: isFirst) { encoder.encodePiece($0, model, into: &output) }
+        case .words(let model):
+            definition.splitter.split(text, isFirst: isFirst) { encoder.encodePiece($0, model, into: &output) }
+        }
     }
 
     // MARK: Ids to text
@@ -156,19 +175,14 @@ public struct Tokenizer: Sendable {
     ///
     /// Ids that do not exist have no text.
     public func decode(_ ids: [TokenID], skipSpecial: Bool = false) -> String {
-        skipSpecial ? texts.decode(ids.filter { addedByID[$0]?.special != true }) : texts.decode(ids)
+        decoder.decode(skipSpecial ? ids.filter { addedByID[$0]?.special != true } : ids)
     }
 
-    /// The bytes that `id` stands for; nil where there is no such id.
-    public func bytes(of id: TokenID) -> [UInt8]? {
-        definition.vocabulary[id].map([UInt8].init)
-    }
+    /// The bytes that `id` stands for inside a text; nil where there is no such id.
+    public func bytes(of id: TokenID) -> [UInt8]? { decoder.bytes(of: id) }
 
-    /// Appends the bytes of `id`, if it exists and is not left out.
-    func append(_ id: TokenID, skipSpecial: Bool, to bytes: inout [UInt8]) {
-        if skipSpecial && addedByID[id]?.special == true { return }
-        if let token = definition.vocabulary[id] { bytes.append(contentsOf: token) }
-    }
+    /// Whether `id` is a control token.
+    func isSpecial(_ id: TokenID) -> Bool { addedByID[id]?.special == true }
 
     // MARK: Files
 

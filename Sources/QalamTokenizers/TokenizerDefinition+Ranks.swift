@@ -12,7 +12,7 @@ extension TokenizerDefinition {
             if !line.isEmpty { try readRank(line, file) }
             start = end + 1
         }
-        byteLevelIDs.sort()
+        modelIDs.sort()
         guard case .success(let byteTokens) = byteTokens() else {
             throw .malformed(file: file, offset: bytes.count, reason: "not every one of the 256 bytes has a rank")
         }
@@ -59,7 +59,7 @@ extension TokenizerDefinition {
         guard vocabulary[rank] == nil, vocabulary.insert(token, at: rank) else {
             throw failure("rank \(rank) is given to two tokens")
         }
-        byteLevelIDs.append(rank)
+        modelIDs.append(rank)
     }
 
     /// Finds for each token the two tokens whose merge makes it.
@@ -69,7 +69,7 @@ extension TokenizerDefinition {
     /// there is one state with two parts. So one pair for each token, found from the shorter tokens' merges, gives the
     /// same ids.
     private mutating func addRankMerges(_ byteTokens: [TokenID]) {
-        let lengths = byteLevelIDs.map { (id: $0, length: vocabulary[$0]?.count ?? 0) }
+        let lengths = modelIDs.map { (id: $0, length: vocabulary[$0]?.count ?? 0) }
         var table = MergeTable(capacity: lengths.count)
         for (id, _) in lengths.filter({ $0.length > 1 }).sorted(by: { ($0.length, $0.id) < ($1.length, $1.id) }) {
             var parts = (vocabulary[id] ?? []).map { byteTokens[Int($0)] }

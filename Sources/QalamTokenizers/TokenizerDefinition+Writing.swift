@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 internal import Foundation
 
 extension TokenizerDefinition {
@@ -6,7 +8,9 @@ extension TokenizerDefinition {
         let contents = Dictionary(addedTokens.map { ($0.id, $0.content) }) { first, _ in first }
         /// How the file writes a token outside of the vocabulary's list.
         func tokenText(_ id: TokenID) -> String {
-            contents[id] ?? plainTokens[id] ?? ByteAlphabet.text(vocabulary[id] ?? [])
+            let bytes = vocabulary[id] ?? []
+            return contents[id] ?? plainTokens[id]
+                ?? (model == .byteLevel ? ByteAlphabet.text(bytes) : String(decoding: bytes, as: UTF8.self))
         }
         var out = JSONWriter()
         out.raw("{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [")
@@ -14,28 +18,85 @@ extension TokenizerDefinition {
             out.raw(index == 0 ? "\n    " : ",\n    ")
             writeAddedToken(token, &out)
         }
-        out.raw("\n  ],\n  \"normalizer\": " + (normalizesNFC ? "{\"type\": \"NFC\"}" : "null"))
+        out.raw("\n  ],\n  \"normalizer\": ")
+        writeNormalizer(&out)
         out.raw(",\n  \"pre_tokenizer\": ")
         writePreTokenizer(&out)
         out.raw(",\n  \"post_processor\": ")
         writePostProcessor(&out, tokenText)
-        out.raw(",\n  \"decoder\": " + byteLevel(prefixSpace: addsPrefixSpace, regex: true))
-        out.raw(",\n  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": null,")
-        out.raw("\n    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,")
-        out.raw("\n    \"fuse_unk\": false,\n    \"byte_fallback\": false,")
+        out.raw(",\n  \"decoder\": ")
+        writeDecoder(&out)
+        out.raw(",\n  \"model\": {\n    \"type\": ")
+        switch model {
+        case .byteLevel, .textMerges: writeMergeModel(&out, tokenText)
+        case .unigram: writeUnigram(&out)
+        case .wordPiece(let settings): writeWordPiece(settings, &out)
+        }
+        out.raw("\n  }\n}\n")
+        return Data(out.bytes)
+    }
+
+    private func writeMergeModel(_ out: inout JSONWriter, _ tokenText: (TokenID) -> String) {
+        out.raw("\"BPE\",\n    \"dropout\": null,\n    \"unk_token\": ")
+        writeUnknown(&out)
+        out.raw(",\n    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,")
+        out.raw("\n    \"fuse_unk\": \(fusesUnknown),\n    \"byte_fallback\": \(fallsBackToBytes),")
         out.raw("\n    \"ignore_merges\": \(takesWholePieces),")
         out.raw("\n    \"vocab\": {")
         writeVocabulary(&out)
         out.raw("\n    },\n    \"merges\": [")
-        for (index, merge) in merges.enumerated() {
+        for (index, merge) in (scores.isEmpty ? merges : mergesOfScores()).enumerated() {
             out.raw(index == 0 ? "\n      [" : ",\n      [")
             out.string(tokenText(merge.left))
             out.raw(", ")
             out.string(tokenText(merge.right))
             out.raw("]")
         }
-        out.raw("\n    ]\n  }\n}\n")
-        return Data(out.bytes)
+        out.raw("\n    ]")
+    }
+
+    /// The merges that give the same ids as merging by score: all pairs whose text together is a token, highest score
+    /// first.
+    func mergesOfScores() -> [MergeTable.Merge] {
+        let index = TokenIndex(vocabulary, ids: modelIDs)
+        let order = modelIDs.map { (key: Float(scores[Int($0)]).descendingKey, id: $0) }.sorted { $0 < $1 }
+        var merges: [MergeTable.Merge] = []
+        for (_, id) in order {
+            ByteView.with([UInt8](vocabulary[id] ?? [])) { text in
+                for cut in 1..<max(text.count, 1) where text[cut] & 0xC0 != 0x80 {
+                    guard let left = index[text.slice(0, cut)], let right = index[text.slice(cut, text.count)] else {
+                        continue
+                    }
+                    merges.append(MergeTable.Merge(left: left, right: right, result: id))
+                }
+            }
+        }
+        return merges
+    }
+
+    private func writeUnknown(_ out: inout JSONWriter) {
+        guard let unknownID else { return out.raw("null") }
+        out.string(String(decoding: vocabulary[unknownID] ?? [], as: UTF8.self))
+    }
+
+    private func writeUnigram(_ out: inout JSONWriter) {
+        out.raw("\"Unigram\",\n    \"unk_id\": \(unknownID.map { "\($0)" } ?? "null"),\n    \"vocab\": [")
+        for id in 0..<scores.count {
+            out.raw(id == 0 ? "\n      [" : ",\n      [")
+            out.string(String(decoding: vocabulary[TokenID(id)] ?? [], as: UTF8.self))
+            out.raw(", \(scores[id])]")
+        }
+        out.raw("\n    ],\n    \"byte_fallback\": \(fallsBackToBytes)")
+    }
+
+    private func writeWordPiece(_ settings: WordPieceSettings, _ out: inout JSONWriter) {
+        out.raw("\"WordPiece\",\n    \"unk_token\": ")
+        writeUnknown(&out)
+        out.raw(",\n    \"continuing_subword_prefix\": ")
+        out.string(String(decoding: settings.prefix, as: UTF8.self))
+        out.raw(",\n    \"max_input_chars_per_word\": \(settings.longestWord ?? 1 << 30),\n    \"vocab\": {")
+        writeVocabulary(&out)
+        out.raw("\n    }")
     }
 
     private func writeAddedToken(_ token: AddedToken, _ out: inout JSONWriter) {
@@ -43,26 +104,6 @@ extension TokenizerDefinition {
         out.string(token.content)
         out.raw(", \"single_word\": \(token.singleWord), \"lstrip\": \(token.lstrip), \"rstrip\": \(token.rstrip)")
         out.raw(", \"normalized\": \(token.normalized), \"special\": \(token.special)}")
-    }
-
-    private func byteLevel(prefixSpace: Bool, regex: Bool) -> String {
-        """
-        {"type": "ByteLevel", "add_prefix_space": \(prefixSpace), "trim_offsets": true, "use_regex": \(regex)}
-        """
-    }
-
-    private func writePreTokenizer(_ out: inout JSONWriter) {
-        guard pattern != .gpt2 || separatesDigits else {
-            return out.raw(byteLevel(prefixSpace: addsPrefixSpace, regex: true))
-        }
-        out.raw("{\"type\": \"Sequence\", \"pretokenizers\": [")
-        if separatesDigits { out.raw("{\"type\": \"Digits\", \"individual_digits\": true}, ") }
-        if pattern != .gpt2 {
-            out.raw("{\"type\": \"Split\", \"pattern\": {\"Regex\": ")
-            out.string(pattern.expression)
-            out.raw("}, \"behavior\": \"Isolated\", \"invert\": false}, ")
-        }
-        out.raw(byteLevel(prefixSpace: false, regex: pattern == .gpt2) + "]}")
     }
 
     private func writePostProcessor(_ out: inout JSONWriter, _ tokenText: (TokenID) -> String) {
@@ -103,37 +144,13 @@ extension TokenizerDefinition {
     }
 
     private func writeVocabulary(_ out: inout JSONWriter) {
-        for (index, id) in (byteLevelIDs + plainTokens.keys).sorted().enumerated() {
+        for (index, id) in (modelIDs + plainTokens.keys).sorted().enumerated() {
             out.raw(index == 0 ? "\n      " : ",\n      ")
-            out.string(plainTokens[id] ?? ByteAlphabet.text(vocabulary[id] ?? []))
+            let bytes = vocabulary[id] ?? []
+            out.string(
+                plainTokens[id]
+                    ?? (model == .byteLevel ? ByteAlphabet.text(bytes) : String(decoding: bytes, as: UTF8.self)))
             out.raw(": \(id)")
         }
-    }
-}
-
-/// Collects JSON text.
-struct JSONWriter {
-    /// The text so far.
-    private(set) var bytes: [UInt8] = []
-
-    /// Appends text as it is.
-    mutating func raw(_ text: String) { bytes.append(contentsOf: text.utf8) }
-
-    /// Appends a string in quotes, with what JSON forbids in one escaped.
-    mutating func string(_ text: String) {
-        bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case 0..<0x20:
-                let digits = String(byte, radix: 16)
-                raw("\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
-            default:
-                bytes.append(byte)
-            }
-        }
-        bytes.append(UInt8(ascii: "\""))
     }
 }

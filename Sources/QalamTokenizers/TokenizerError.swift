@@ -25,7 +25,7 @@ public enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible 
         case .invalid(let file, let field, let reason):
             "\(file): \(field): \(reason)."
         case .unsupported(let file, let field, let value):
-            "\(file): \(field) is \(value), which Qalam does not support; use a byte-level BPE tokenizer without it."
+            "\(file): \(field) is \(value), which Qalam does not support; use a tokenizer without it."
         case .badSetting(let name, let reason):
             "\(name): \(reason)."
         }

@@ -13,10 +13,10 @@ struct Serve: AsyncParsableCommand {
     var model = ["models/qalam-mini"]
 
     @Option(help: "The address to listen on.")
-    var host = ProcessInfo.processInfo.environment["HOST"] ?? "127.0.0.1"
+    var host = "127.0.0.1"
 
     @Option(help: "The port; 0 takes a free one.")
-    var port = ProcessInfo.processInfo.environment["PORT"].flatMap(Int.init) ?? 8080
+    var port = 8080
 
     @Option(help: "Threads; all processors by default.")
     var threads: Int?

@@ -2,6 +2,7 @@
 
 import Foundation
 import QalamFormats
+import TestSupport
 import Testing
 
 /// Files and folders that are replaced whole or not at all.

@@ -2,6 +2,7 @@
 
 import Foundation
 import QalamFormats
+import TestSupport
 import Testing
 
 /// Files that lie: each must end in an error that says where, never in a crash or in numbers.

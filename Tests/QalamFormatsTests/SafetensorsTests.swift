@@ -2,6 +2,7 @@
 
 import Foundation
 import QalamFormats
+import TestSupport
 import Testing
 
 /// Reading what the reference implementation wrote, and what our writer wrote.

@@ -2,6 +2,7 @@
 
 import Foundation
 import QalamFormats
+import TestSupport
 import Testing
 
 /// Documents from files of every kind.

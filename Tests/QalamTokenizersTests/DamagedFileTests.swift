@@ -37,8 +37,12 @@ struct DamagedFileTests {
             for _ in 0...Int(generator.next() % 3) {
                 bytes[Int(generator.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: generator.next())
             }
-            if let tokenizer = try? Tokenizer(json: bytes, file: "changed.json") {
-                _ = tokenizer.decode(tokenizer.encode("Hello<|endoftext|> wörld 123"))
+            do {
+                let tokenizer = try Tokenizer(json: bytes, file: "changed.json")
+                let ids = tokenizer.encode("Hello<|endoftext|> wörld 123")
+                #expect(ids.allSatisfy { tokenizer.bytes(of: $0) != nil })
+            } catch {
+                #expect(!error.description.isEmpty)
             }
         }
     }

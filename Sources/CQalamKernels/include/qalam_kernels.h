@@ -174,6 +174,11 @@ typedef struct {
 } k_adamw_args;
 void k_adamw(float *parameters, const float *gradients, float *m, float *v, size_t n, const k_adamw_args *args);
 
+// MARK: Measuring
+
+/// Reads `bytes` bytes, aligned to 32, on all threads, and does nothing with them.
+void k_read(const void *memory, size_t bytes);
+
 #pragma clang assume_nonnull end
 
 #endif

@@ -6,12 +6,14 @@
 #define QALAM_KERNELS_REFERENCE_H
 
 #include "qalam_kernels.h"
+#include "qalam_weights.h"
 
 #pragma clang assume_nonnull begin
 
 /// A pointer for each kernel; parameters and meaning are in qalam_kernels.h.
 typedef struct {
     __typeof__(k_gemm) *k_gemm;
+    __typeof__(k_linear) *k_linear;
     __typeof__(k_fill) *k_fill;
     __typeof__(k_add) *k_add;
     __typeof__(k_multiply) *k_multiply;

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Foundation
+
+/// Where a Swift program starts: `let model = try await Qalam.load("models/qalam-mini")`.
+public enum Qalam {
+    /// Opens a model folder or a `.gguf` file, off the caller's actor.
+    ///
+    /// - Parameters:
+    ///   - path: a Hugging Face folder, or a GGUF file (any part of a split one)
+    ///   - configuration: memory for keys and values, sequences at once
+    /// - Throws: errors that name what is wrong with which file
+    @concurrent
+    public static func load(_ path: String, configuration: EngineConfiguration = .init()) async throws -> LoadedModel {
+        try LoadedModel(URL(filePath: path), configuration: configuration)
+    }
+}
+
+extension ChatMessage {
+    /// Says how the model should behave.
+    public static func system(_ text: String) -> ChatMessage { ChatMessage(role: "system", content: text) }
+
+    /// Asks.
+    public static func user(_ text: String) -> ChatMessage { ChatMessage(role: "user", content: text) }
+
+    /// What the model answered before.
+    public static func assistant(_ text: String) -> ChatMessage { ChatMessage(role: "assistant", content: text) }
+}
+
+extension ChatModel {
+    /// Answers a conversation as a stream of text: `for try await piece in model.chat([.user("Hello!")])`.
+    ///
+    /// Ending the loop early cancels the work. A bad conversation is thrown by the loop, before its first piece.
+    public func chat(_ messages: [ChatMessage], options: ChatOptions = .init()) -> AsyncThrowingStream<String, any Error>
+    {
+        AsyncThrowingStream { continuation in
+            let task = Task {
+                do {
+                    for try await event in try await chat(messages, options) {
+                        if case .text(let piece) = event { continuation.yield(piece) }
+                    }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+}

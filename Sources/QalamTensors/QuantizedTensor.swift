@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CQalamKernels
+internal import Foundation
+
+/// A matrix whose rows are blocks of a `BlockType`, as it lies in a file, or several such matrices of the same shape.
+///
+/// 16-bit floats count as blocks of one number: they too are multiplied as they are, without a float32 copy.
+public struct QuantizedTensor: @unchecked Sendable {
+    // `@unchecked Sendable`: the bytes are never written, and `owner` keeps them where they are.
+
+    /// The type of the blocks.
+    public let type: BlockType
+    /// (rows, columns), or (experts, rows, columns).
+    public let shape: [Int]
+    private let bytes: UnsafeRawBufferPointer
+    private let owner: any AnyObject & Sendable
+    private let isFile: Bool
+    private var panels: Panels?
+
+    /// A view of `bytes`, row-major blocks that live as long as `owner`.
+    ///
+    /// - Parameters:
+    ///   - type: of the blocks
+    ///   - shape: two or three extents; the last is a multiple of the type's block
+    ///   - bytes: exactly what the shape needs
+    ///   - owner: keeps the bytes
+    ///   - isFile: whether the bytes are a mapped file, whose pages may be dropped once they have been repacked
+    public init(
+        type: BlockType, shape: [Int], bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable, isFile: Bool
+    ) {
+        precondition(shape.count == 2 || shape.count == 3, "blocks: shape \(shape)")
+        precondition(
+            (shape.last ?? 0) % type.blockCount == 0, "blocks: rows of \(shape) in blocks of \(type.blockCount)")
+        precondition(
+            type.byteCount(numbers: shape.reduce(1, *)) == bytes.count, "\(shape) of \(type.name): \(bytes.count) bytes"
+        )
+        self.type = type
+        self.shape = shape
+        self.bytes = bytes
+        self.owner = owner
+        self.isFile = isFile
+    }
+
+    /// Outputs of a product: all but the last extent.
+    public var rows: Int { shape.dropLast().reduce(1, *) }
+
+    /// Inputs of a product.
+    public var columns: Int { shape[shape.count - 1] }
+
+    /// The matrix of one expert, (rows, columns), sharing the memory.
+    public func expert(_ index: Int) -> QuantizedTensor {
+        precondition(shape.count == 3 && index < shape[0], "expert \(index) of \(shape)")
+        let size = bytes.count / shape[0]
+        let part = UnsafeRawBufferPointer(rebasing: bytes[index * size..<(index + 1) * size])
+        return QuantizedTensor(type: type, shape: [shape[1], shape[2]], bytes: part, owner: owner, isFile: isFile)
+    }
+
+    /// The same matrix with its blocks reordered for products, if its type has such an order.
+    ///
+    /// Products with Q8_0, Q4_0, Q5_0, Q4_K, Q5_K and Q6_K are several times faster so. The reordered copy takes the
+    /// same memory (Q4_K 3% more); the pages of the file are given back to the system.
+    package func packed() -> QuantizedTensor {
+        guard shape.count == 2, panels == nil else { return self }
+        let size = k_weight_panel_bytes(type.kernelType, rows, columns)
+        guard size > 0 else { return self }
+        var packed = self
+        let panels = Panels(size)
+        var weight = kernelWeight(bias: nil)
+        k_weight_pack(panels.start, &weight)
+        packed.panels = panels
+        if isFile { dropPages() }
+        return packed
+    }
+
+    /// Reads rows `ids` of the matrix as floats: (ids, columns).
+    package func decodeRows(_ ids: [Int32], into out: UnsafeMutablePointer<Float>) {
+        let rowBytes = bytes.count / max(rows, 1)
+        guard let base = bytes.baseAddress else { return }
+        for (i, id) in ids.enumerated() {
+            precondition(id >= 0 && id < rows, "row \(id) of \(rows)")
+            k_block_decode(out + i * columns, type.kernelType, base + Int(id) * rowBytes, columns)
+        }
+    }
+
+    /// As the kernels take it; valid while this value is.
+    func kernelWeight(bias: UnsafePointer<Float>?) -> k_weight {
+        k_weight(
+            type: type.kernelType, rows: rows, columns: columns, blocks: bytes.baseAddress, panels: panels?.start,
+            bias: bias)
+    }
+
+    /// Gives the whole pages under these bytes back: they are read from the file again if anybody asks.
+    private func dropPages() {
+        let page = Int(getpagesize())
+        guard let base = bytes.baseAddress else { return }
+        let start = (Int(bitPattern: base) + page - 1) / page * page
+        let end = (Int(bitPattern: base) + bytes.count) / page * page
+        guard end > start, let first = UnsafeMutableRawPointer(bitPattern: start) else { return }
+        madvise(first, end - start, MADV_DONTNEED)
+    }
+}
+
+/// Memory of reordered blocks, in huge pages where the system grants them.
+///
+/// `@unchecked Sendable`: written once, before it is shared.
+private final class Panels: @unchecked Sendable {
+    let start: UnsafeMutableRawPointer
+
+    init(_ size: Int) {
+        start = .allocate(byteCount: size, alignment: 64)
+        #if os(Linux)
+            let huge = 2 << 20
+            let from = (Int(bitPattern: start) + huge - 1) / huge * huge
+            let end = (Int(bitPattern: start) + size) / huge * huge
+            if end > from { madvise(UnsafeMutableRawPointer(bitPattern: from), end - from, MADV_HUGEPAGE) }
+        #endif
+    }
+
+    deinit { start.deallocate() }
+}
