@@ -86,7 +86,8 @@ ANSWER = said("assistant", "I am Qalam.\n\n")
 ARABIC = said("user", "اكتب لي بيتًا من الشِّعر، رجاءً؟")
 THOUGHT = said("assistant", "The answer is 4.", reasoning_content="Two and two\nare four.")
 INLINE = said("assistant", "<think>\nTwo and two\n</think>\n\nThe answer is 4.")
-CALLING = said("assistant", "", tool_calls=[call("get_weather", {"city": "Riyadh", "days": 2, "deep": {"a": [1, None]}})])
+CALLING = said(
+    "assistant", "", tool_calls=[call("get_weather", {"city": "Riyadh", "days": 2, "deep": {"a": [1, None]}})])
 CALLING_NONE = said("assistant", None, tool_calls=[call("get_weather", {"city": "مكة"})])
 CALLING_TWO = said(
     "assistant", "Let me see.", reasoning_content="I must look.",

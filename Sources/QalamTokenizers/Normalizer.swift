@@ -154,7 +154,7 @@ extension Normalizer.Step {
     }
 }
 
-/// What BERT does to text (Devlin et al. 2018, in Hugging Face's reading).
+/// What BERT does to text (Devlin and others 2018, in Hugging Face's reading).
 struct BertNormalization: Sendable, Equatable {
     /// Control characters go, and whitespace becomes a space.
     var cleansText = true

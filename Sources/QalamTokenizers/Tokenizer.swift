@@ -7,10 +7,10 @@ public typealias TokenID = Int32
 
 /// Text to token ids and back, the same ids as Hugging Face `tokenizers`, tiktoken or llama.cpp give.
 ///
-/// Added tokens are found first; the text between them is normalized (`Normalizer`), cut into pieces (`PreTokenizer` for
-/// byte-level models, else `TextSplitter`), and a model makes ids of the pieces: byte-level BPE, BPE on characters,
-/// unigram or WordPiece. A byte-level model encodes any input and gives the same bytes back; only a tokenizer whose file
-/// asks for it normalizes text first.
+/// Added tokens are found first; the text between them is normalized (`Normalizer`), cut into pieces (`PreTokenizer`
+/// for byte-level models, else `TextSplitter`), and a model makes ids of the pieces: byte-level BPE, BPE on characters,
+/// unigram or WordPiece. A byte-level model encodes any input and gives the same bytes back; only a tokenizer whose
+/// file asks for it normalizes text first.
 ///
 ///     let tokenizer = try Tokenizer(contentsOf: URL(filePath: "model"))
 ///     let ids = tokenizer.encode("Hello")

@@ -3,8 +3,8 @@
 extension Tokenizer {
     /// Opens a vocabulary from the metadata of a GGUF file; errors call it `file`.
     ///
-    /// Gives the ids of llama.cpp for the models "gpt2", "llama", "bert" and "t5". Throws `TokenizerError` for lists that
-    /// do not fit together and for a `pre` that is not known.
+    /// Gives the ids of llama.cpp for the models "gpt2", "llama", "bert" and "t5". Throws `TokenizerError` for lists
+    /// that do not fit together and for a `pre` that is not known.
     public init(vocabulary: VocabularyData, file: String = "tokenizer.ggml") throws(TokenizerError) {
         self.init(try TokenizerDefinition(vocabulary, file: file))
     }

@@ -31,10 +31,10 @@ struct TokenizerDefinition: Sendable {
     var model = Model.byteLevel
     /// The bytes of all tokens, added ones included; where the model is not byte-level, as the file writes them.
     var vocabulary = Vocabulary()
-    /// Ids of the model's own vocabulary, ascending; where it is byte-level, only of those that are written in the byte
-    /// alphabet.
+    /// Ids of the model's own vocabulary, ascending; where it is byte-level, only of those that are written in the
+    /// byte alphabet.
     var modelIDs: [TokenID] = []
-    /// Tokens of a byte-level model's own vocabulary that are not written in the byte alphabet, as the file writes them.
+    /// Tokens of a byte-level model's own vocabulary that are not in the byte alphabet, as the file writes them.
     var plainTokens: [TokenID: String] = [:]
     /// Merges in the order of their ranks.
     var merges: [MergeTable.Merge] = []

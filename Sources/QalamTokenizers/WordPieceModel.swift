@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Cuts a word into the longest tokens from its beginning on (Wu et al. 2016, as BERT has it); a word that does not come
-/// out even is the unknown token.
+/// Cuts a word into the longest tokens from its beginning on; a word that does not come out even is the unknown token.
+///
+/// Wu and others 2016, as BERT has it.
 struct WordPieceModel: PieceModel {
     let index: TokenIndex
     let settings: TokenizerDefinition.WordPieceSettings
@@ -18,7 +19,7 @@ struct WordPieceModel: PieceModel {
             at += scanner.character(at).length
         }
         scratch.starts[characters] = Int32(truncatingIfNeeded: piece.count)
-        guard characters <= settings.longestWord ?? .max, piece.count <= MergeQueue.limit,
+        guard characters <= settings.longestWord ?? .max, piece.count < MergeQueue.limit,
             let ids = tokens(piece, scratch.starts, characters)
         else {
             if let unknown { output.append(unknown) }

@@ -104,7 +104,11 @@ struct VocabularyTests {
         #expect(field(bytes) { $0.pre = "unheard-of" } == "pre")
         #expect(field(bytes) { $0.merges.append("Ġ".utf8) } == "merges[\(bytes.merges.count)]")
         #expect(field(bytes) { $0.merges.append("zq zq".utf8) } == "merges[\(bytes.merges.count)]")
-        #expect(field(bytes) { $0.tokens = ByteStrings(["a"]); $0.types = [] } == "tokens")
+        #expect(
+            field(bytes) {
+                $0.tokens = ByteStrings(["a"])
+                $0.types = []
+            } == "tokens")
         var unigram = try Fixtures.tokenizer("unigram").ggufVocabulary()
         unigram.characterMap = [255, 255, 255, 255, 0]
         #expect(field(unigram) { _ in } == "precompiled_charsmap")

@@ -33,7 +33,8 @@ TEXTS = [
     "<s>", "a<s>b", " <s> b", "<s><s>  </s>", "<unk>", "<|user|>  \n hi <|end|> x", "x <|user|>", "\u2581", "a\u2581b",
     "\u2581\u2581a", "[MASK] a[MASK]b", " [SEP] ", "[UNK]", "naïve Ångström ﬁne ①", "ＡＢＣ１２３　ｶﾞ", "don't can't I'm",
     "Ça va? ÇA VA! Ω ß İ ſ", "漢字かな交じり文", "word-word_word…word", "a\u00adb\u0007c\ud7ffd", "\u200bzero\u200c",
-    "word" * 40, "supercalifragilistic" * 6, "1 + 2 = 3; $5 < 6^7", "<0x0A>", "\n\n\n", "\t\tx", "[n]", "a [n]b", "xWORDx WORD",
+    "word" * 40, "supercalifragilistic" * 6, "1 + 2 = 3; $5 < 6^7", "<0x0A>", "\n\n\n", "\t\tx",
+    "[n]", "a [n]b", "xWORDx WORD",
 ]
 # Variants of steps.json: normalizer and pre-tokenizer.
 VARIANTS = [
@@ -47,7 +48,10 @@ VARIANTS = [
     (normalizers.Nmt(), pre_tokenizers.Split(" ", "merged_with_previous")),
     (normalizers.BertNormalizer(), pre_tokenizers.Split("e", "merged_with_next")),
     (normalizers.BertNormalizer(lowercase=False, strip_accents=True), pre_tokenizers.Split("o", "removed")),
-    (normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=False), pre_tokenizers.Split("  ", "contiguous")),
+    (
+        normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=False),
+        pre_tokenizers.Split("  ", "contiguous"),
+    ),
     (normalizers.Prepend("the "), pre_tokenizers.Metaspace(prepend_scheme="first")),
     (normalizers.Replace("th", "ð"), pre_tokenizers.Metaspace(prepend_scheme="never", split=False)),
     (
@@ -73,13 +77,16 @@ def character_bpe(text):
     tokenizer.decoder = decoders.Sequence(
         [decoders.Replace(MARK, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 1)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 1)]
+    )
     file = json.loads(tokenizer.to_str())
     file["pre_tokenizer"] = None
     file["added_tokens"] = [token for token in file["added_tokens"] if token["id"] < 3]
     size = len(file["model"]["vocab"])
     file["added_tokens"] += [
-        added(size, "<|user|>", rstrip=True), added(size + 1, "<|end|>", lstrip=True), added(size + 2, "[n]", normalized=True, special=False),
+        added(size, "<|user|>", rstrip=True), added(size + 1, "<|end|>", lstrip=True),
+        added(size + 2, "[n]", normalized=True, special=False),
         added(size + 3, "WORD", single_word=True, special=False),
     ]
     return file
@@ -89,7 +96,8 @@ def bpe_files(text):
     llama = character_bpe(text)
     gemma = copy.deepcopy(llama)
     gemma["normalizer"] = json.loads(normalizers.Replace(" ", MARK).__getstate__())
-    gemma["pre_tokenizer"] = {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}
+    pattern = {"String": " "}
+    gemma["pre_tokenizer"] = {"type": "Split", "pattern": pattern, "behavior": "MergedWithPrevious", "invert": False}
     gemma["decoder"]["decoders"].pop()
     gemma["added_tokens"].append(added(len(gemma["model"]["vocab"]) + 4, "\n\n", special=False))
     metaspace = copy.deepcopy(llama)
@@ -103,7 +111,8 @@ def unigram_files(text):
     with tempfile.TemporaryDirectory() as folder:
         rules = Path(folder) / "rules.tsv"
         # What is replaced, by what, as code points.
-        pairs = [("ﬁ", "fi"), ("①", "1"), ("Ａ", "A"), ("\u3000", " "), ("\t", " "), ("\n", " "), ("e\u0301", "é"), ("\u00ad", "")]
+        pairs = [("ﬁ", "fi"), ("①", "1"), ("Ａ", "A"), ("\u3000", " "), ("\t", " "), ("\n", " ")]
+        pairs += [("e\u0301", "é"), ("\u00ad", "")]
         code = lambda s: " ".join(f"{ord(c):X}" for c in s)
         rules.write_text("".join(f"{code(a)}\t{code(b)}\n" for a, b in pairs))
         output = io.BytesIO()
@@ -115,11 +124,16 @@ def unigram_files(text):
     vocabulary = [(piece.piece, piece.score) for piece in proto.pieces]
     tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=0, byte_fallback=False))
     tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap), normalizers.Replace(Regex(" {2,}"), " ")]
+        [
+            normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap),
+            normalizers.Replace(Regex(" {2,}"), " "),
+        ]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 2)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 2)]
+    )
     unigram = json.loads(tokenizer.to_str())
     unigram["added_tokens"] = [added(0, "<unk>"), added(1, "<s>"), added(2, "</s>")]
     fallback = copy.deepcopy(unigram)
@@ -130,7 +144,7 @@ def unigram_files(text):
         {"type": "Replace", "pattern": {"String": MARK}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}]}
     steps = copy.deepcopy(fallback)
     steps["model"]["vocab"] = steps["model"]["vocab"][:200] + [[c, -9.0] for c in "ð"] + [["the", -5.0], ["th", -6.0]]
-    steps["model"]["vocab"] = [v for i, v in enumerate(steps["model"]["vocab"]) if v[0] not in [w[0] for w in steps["model"]["vocab"][:i]]]
+    steps["model"]["vocab"] = [list(pair) for pair in dict(map(tuple, reversed(steps["model"]["vocab"]))).items()][::-1]
     steps["model"]["byte_fallback"] = False
     steps["added_tokens"] = [added(0, "<unk>"), added(1, "<s>"), added(2, "</s>")]
     steps["post_processor"] = None
