@@ -43,7 +43,7 @@ struct DecimalBound {
         negative ? .any([Self.magnitude, .all([Self.minus, magnitudeUpTo])]) : magnitudeFrom
     }
 
-    /// Texts of numbers up to the bound. Minus zero is zero.
+    /// Texts of numbers up to the bound; minus zero is zero.
     var orLess: GrammarNode {
         if negative { return .all([Self.minus, magnitudeFrom]) }
         let isZero = whole == [0] && fraction.isEmpty
@@ -106,7 +106,7 @@ struct DecimalBound {
             if index > 0 { tails.append(Self.digits(fraction[..<index])) }
         }
         if !exclusive {
-            tails.append(fraction.isEmpty ? GrammarNode.text("0").repeated(1, nil) : .all([Self.digits(fraction), zeros]))
+            tails.append(.all([fraction.isEmpty ? .text("0") : Self.digits(fraction), zeros]))
         }
         // The whole part alone is less than the bound if that has a fraction.
         if !exclusive || !fraction.isEmpty { parts.append(Self.digits(whole)) }

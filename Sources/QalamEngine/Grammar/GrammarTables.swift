@@ -32,7 +32,7 @@ struct GrammarTables {
     /// Frame 0 is the end of the text.
     private(set) var frames = [Frame(place: 0, parent: 0, depth: 0)]
     private var frameIndex: [UInt64: UInt32] = [:]
-    /// Threads of each state, sorted: terminal state in the upper half, frame in the lower. State 0 has none.
+    /// Threads of each state, sorted: terminal state in the upper half, frame in the lower; state 0 has none.
     private(set) var threads: [[UInt64]] = [[]]
     private(set) var completes = [false]
     private var next: [UInt32]
@@ -141,8 +141,9 @@ struct GrammarTables {
         }
     }
 
-    /// The frame to go on at `place`; `parent` itself if nothing is left to do there, which keeps lists from growing
-    /// the stack. Nil past the deepest nesting.
+    /// The frame to go on at `place`; nil past the deepest nesting.
+    ///
+    /// It is `parent` itself if nothing is left to do there, which keeps lists from growing the stack.
     private mutating func push(_ place: UInt32, _ parent: UInt32) -> UInt32? {
         if graph.states[Int(place)].isTail { return parent }
         let key = UInt64(place) << 32 | UInt64(parent)

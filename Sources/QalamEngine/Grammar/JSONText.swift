@@ -113,7 +113,9 @@ enum JSONText {
     }
 
     /// Adds the rules of any JSON value.
-    static func addValue(to rules: inout GrammarRules) -> (value: GrammarNode, string: GrammarNode, object: GrammarNode) {
+    static func addValue(
+        to rules: inout GrammarRules
+    ) -> (value: GrammarNode, string: GrammarNode, object: GrammarNode) {
         let value = rules.reserve("value")
         let string = rules.add("string", Self.string())
         let number = rules.add("number", Self.number)

@@ -28,7 +28,8 @@ struct RuleCheck {
             }
         }
         nodes = nodes.indices.map { index in
-            ends[index] ? nodes[index].mapped(scalars: { .scalars($0) }, rule: { ends[$0] ? .rule($0) : .never }) : .never
+            ends[index]
+                ? nodes[index].mapped(scalars: { .scalars($0) }, rule: { ends[$0] ? .rule($0) : .never }) : .never
         }
     }
 
