@@ -2,6 +2,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import QalamFormats
+internal import QalamTensors
 
 /// `qalam inspect`: what is in a model's files, without loading it.
 struct Inspect: ParsableCommand {

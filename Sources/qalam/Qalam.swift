@@ -23,7 +23,11 @@ struct Qalam: AsyncParsableCommand {
             CommandGroup(name: "Models", subcommands: [Pull.self, List.self, Show.self, Remove.self]),
             CommandGroup(
                 name: "Train", subcommands: [Train.self, TokenizerCommand.self, DataCommand.self, Evaluate.self]),
-            CommandGroup(name: "Models", subcommands: [Pull.self, List.self, Show.self, Remove.self]),
+            CommandGroup(
+                name: "Models",
+                subcommands: [
+                    Pull.self, List.self, Show.self, Remove.self, Inspect.self, Convert.self, Quantize.self,
+                ]),
             CommandGroup(name: "Measure", subcommands: [Bench.self]),
         ])
 
