@@ -20,7 +20,6 @@ struct Qalam: AsyncParsableCommand {
         version: qalamVersion,
         groupedSubcommands: [
             CommandGroup(name: "Talk", subcommands: [Serve.self, Chat.self, Generate.self]),
-            CommandGroup(name: "Models", subcommands: [Pull.self, List.self, Show.self, Remove.self]),
             CommandGroup(
                 name: "Train", subcommands: [Train.self, TokenizerCommand.self, DataCommand.self, Evaluate.self]),
             CommandGroup(
