@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Foundation
+internal import Foundation
 
 /// Where a Swift program starts: `let model = try await Qalam.load("models/qalam-mini")`.
 public enum Qalam {

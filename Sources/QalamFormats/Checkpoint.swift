@@ -31,7 +31,10 @@ public struct Checkpoint: WeightSource {
 
     private func find(_ name: String) -> (String, Safetensors.Entry)? {
         let short = name.hasPrefix(optionalPrefix) ? String(name.dropFirst(optionalPrefix.count)) : name
-        if let entry = file.entry(name) { return (name, entry) }
-        return file.entry(short).map { (short, $0) }
+        // The last two: the text half of models that see pictures, as two versions of transformers write it.
+        for candidate in [name, short, "language_model.\(name)", "model.language_model.\(short)"] {
+            if let entry = file.entry(candidate) { return (candidate, entry) }
+        }
+        return nil
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import QalamFormats
+internal import QalamTensors
 
 extension DecoderConfig {
     /// Reads the metadata of a GGUF file, as the keys of `config.json` that they stand for.
@@ -74,7 +75,9 @@ private struct GGUFKeys {
             members[modelType == "qwen3_moe" ? "moe_intermediate_size" : "intermediate_size"] = width
         }
         members["bos_token_id"] = try number("tokenizer.ggml.bos_token_id")
-        let ends = try ["eos_token_id", "eot_token_id"].compactMap { try number("tokenizer.ggml.\($0)") }
+        let ends = try ["eos_token_id", "eot_token_id", "eom_token_id"].compactMap {
+            try number("tokenizer.ggml.\($0)")
+        }
         members["eos_token_id"] = .array(ends)
         members["tie_word_embeddings"] = .bool(gguf.tensor(named: "output.weight") == nil)
         members["attention_bias"] = .bool(gguf.tensor(named: "blk.0.attn_q.bias") != nil)

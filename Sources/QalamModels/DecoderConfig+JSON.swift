@@ -13,13 +13,19 @@ extension DecoderConfig {
     /// Reads the keys of a `config.json`.
     package init(_ j: JSONReader) throws {
         let type = try j.string("model_type")
-        guard let family = DecoderFamily(rawValue: type) else {
+        // Gemma 3 that sees pictures too: its text half, whose usual sizes the file may leave out.
+        let text = type == "gemma3" ? try j.optionalObject("text_config") : nil
+        guard let family = text == nil ? DecoderFamily(rawValue: type) : .gemma3 else {
             throw ModelError.unsupportedArchitecture(type)
         }
-        if family == .gpt2 { try self.init(gpt2: j) } else { try self.init(llamaLike: family, j) }
-        tiedHead = try j.bool("tie_word_embeddings", default: [.gpt2, .gemma2, .gemma3, .smolLM3].contains(family))
+        try self.init(family, text ?? j)
         bosToken = try j.optionalInt("bos_token_id").flatMap(Int32.init(exactly:))
         eosTokens = try j.ints("eos_token_id").compactMap(Int32.init(exactly:))
+    }
+
+    private init(_ family: DecoderFamily, _ j: JSONReader) throws {
+        if family == .gpt2 { try self.init(gpt2: j) } else { try self.init(llamaLike: family, j) }
+        tiedHead = try j.bool("tie_word_embeddings", default: [.gpt2, .gemma2, .gemma3, .smolLM3].contains(family))
         try checkSizes(j)
     }
 
@@ -41,19 +47,20 @@ extension DecoderConfig {
     }
 
     private init(llamaLike family: DecoderFamily, _ j: JSONReader) throws {
-        let heads = try j.positive("num_attention_heads")
+        let isGemma3 = family == .gemma3
+        let heads = try j.positive("num_attention_heads", default: isGemma3 ? 8 : nil)
         let hidden = try j.positive("hidden_size")
-        let kvHeads = try j.positive("num_key_value_heads", default: heads)
-        let headDim = try j.positive("head_dim", default: max(1, hidden / heads))
+        let kvHeads = try j.positive("num_key_value_heads", default: isGemma3 ? 4 : heads)
+        let headDim = try j.positive("head_dim", default: isGemma3 ? 256 : max(1, hidden / heads))
         guard heads % kvHeads == 0 else {
             throw j.error("num_key_value_heads", "\(kvHeads) does not divide the \(heads) attention heads")
         }
         guard headDim % 2 == 0 else { throw j.error("head_dim", "\(headDim) is odd, and rotation needs pairs") }
         self.init(
-            family, vocabularySize: try j.positive("vocab_size"), hiddenSize: hidden,
+            family, vocabularySize: try j.positive("vocab_size", default: isGemma3 ? 262208 : nil), hiddenSize: hidden,
             layers: try j.positive("num_hidden_layers"),
             attention: AttentionShape(heads: heads, kvHeads: kvHeads, headDim: headDim),
-            contextLength: try j.positive("max_position_embeddings", default: 2048))
+            contextLength: try j.positive("max_position_embeddings", default: isGemma3 ? 131072 : 2048))
         intermediateSize = try j.positive(family == .qwen3MoE ? "moe_intermediate_size" : "intermediate_size")
         normEpsilon = Float(try j.positiveDouble("rms_norm_eps", default: 1e-6))
         qkvBias = try j.bool("attention_bias", default: family == .qwen2 || family == .gptOSS)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Foundation
 public import QalamFormats
-internal import QalamTensors
+public import QalamTensors
 
 // N: packed tokens of all texts   C: hidden size   F: intermediate size   V: vocabulary
 
@@ -40,12 +40,13 @@ public struct Encoder {
             let gguf = try GGUF(url)
             let config = try EncoderConfig(gguf)
             // Names in a GGUF file's table have no root.
-            return try self.init(
-                config, Weights(RootlessWeights(GGUFWeights(gguf), root: config.family.names.root), trainable: false))
+            let source = RootlessWeights(try GGUFWeights(gguf), root: config.family.names.root)
+            try self.init(config, Weights(source, trainable: false))
+        } else {
+            let config = try EncoderConfig(folder: url)
+            let source = Checkpoint(try Safetensors(url), optionalPrefix: "\(config.family.names.root).")
+            try self.init(config, Weights(source, trainable: false))
         }
-        let config = try EncoderConfig(folder: url)
-        let source = Checkpoint(try Safetensors(url), optionalPrefix: "\(config.family.names.root).")
-        try self.init(config, Weights(source, trainable: false))
     }
 
     /// One vector of C numbers for each text.

@@ -61,7 +61,7 @@ struct GGUFConfig {
     private let keys: [Key]
 
     init(architecture: String) throws {
-        guard Self.types[architecture] != nil else { throw ModelError.unsupportedArchitecture(architecture, known: Self.types.keys.sorted()) }
+        guard Self.types[architecture] != nil else { throw ModelError.unsupportedArchitecture(architecture) }
         self.architecture = architecture
         keys = architecture == "gpt2" ? Self.gpt2Keys : Self.decoderKeys
     }
@@ -69,7 +69,7 @@ struct GGUFConfig {
     /// The one for `config.json`'s `model_type`.
     init(modelType: String) throws {
         guard let architecture = Self.types.first(where: { $0.value.contains(modelType) })?.key else {
-            throw ModelError.unsupportedArchitecture(modelType, known: Self.types.values.flatMap(\.self).sorted())
+            throw ModelError.unsupportedArchitecture(modelType)
         }
         try self.init(architecture: architecture)
     }

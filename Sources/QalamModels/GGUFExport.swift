@@ -35,7 +35,7 @@ package struct GGUFExport {
         config = try GGUFConfig(modelType: json.string("model_type"))
         weights = try Safetensors(url)
         guard let names = GGUFNames(architecture: config.architecture) else {
-            throw ModelError.unsupportedArchitecture(config.architecture, known: GGUFNames.architectures)
+            throw ModelError.unsupportedArchitecture(config.architecture)
         }
         // The defaults of `transformers`.
         let tied: Set = ["gpt2", "gemma2", "gemma3", "smollm3"]

@@ -124,7 +124,7 @@ package struct GGUFImport {
     private func write(_ item: Item, as type: ElementType, to writer: inout FileWriter) throws {
         guard let place = weights.names.place(of: item.name) else { throw FormatError.missing(item.name) }
         let shape = place.form == .transposed ? item.shape.reversed() : item.shape
-        let matrix = try weights.located(item.name, shape: shape)
+        let matrix = try weights.matrix(item.name, shape: shape)
         var rows = MatrixRows(shape: shape, type: matrix.type)
         rows.order = matrix.rowOrder
         rows.isTransposed = place.form == .transposed

@@ -49,8 +49,6 @@ extension VocabularyData {
         addsSeparator = try truth("add_sep_token")
         addsSpacePrefix = try truth("add_space_prefix")
         removesExtraWhitespace = try truth("remove_extra_whitespaces")
-        lowercases = try truth("normalizer.lowercase")
-        stripsAccents = try truth("normalizer.strip_accents")
         characterMap = try metadata.ints(key("precompiled_charsmap")).map { UInt8(truncatingIfNeeded: $0) }
     }
 
@@ -73,7 +71,6 @@ extension VocabularyData {
         let truths = [
             ("add_bos_token", addsBOS), ("add_eos_token", addsEOS), ("add_sep_token", addsSeparator),
             ("add_space_prefix", addsSpacePrefix), ("remove_extra_whitespaces", removesExtraWhitespace),
-            ("normalizer.lowercase", lowercases), ("normalizer.strip_accents", stripsAccents),
         ]
         for (name, truth) in truths { add(name, truth.map { .bool($0) }) }
         add(

@@ -3,11 +3,12 @@ internal import QalamFormats
 package import QalamTensors
 
 extension GGUFWeights {
-    /// A matrix of blocks or 16-bit floats where it lies in the file; with its rows copied into another order where
-    /// the file's differs. Matrices of float32 are read as numbers.
+    /// A matrix of blocks or 16-bit floats where it lies in the file.
+    ///
+    /// Its rows are copied into another order where the file's differs; matrices of float32 are read as numbers.
     package func stored(_ name: String, shape: [Int]) throws -> QuantizedTensor? {
         guard has(name) else { return nil }
-        let matrix: StoredMatrix = try stored(name, shape: shape)
+        let matrix = try matrix(name, shape: shape)
         guard matrix.type != .f32, shape.count >= 2 else { return nil }
         let bytes = UnsafeRawBufferPointer(rebasing: matrix.file.buffer[matrix.bytes])
         guard let order = matrix.rowOrder else {

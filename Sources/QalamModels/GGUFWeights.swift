@@ -31,7 +31,7 @@ package struct GGUFWeights: WeightSource, Sendable {
     package init(_ file: GGUF) throws {
         let architecture = try file.metadata.string("general.architecture")
         guard let names = GGUFNames(architecture: architecture) else {
-            throw ModelError.unsupportedArchitecture(architecture, known: GGUFNames.architectures)
+            throw ModelError.unsupportedArchitecture(architecture)
         }
         self.file = file
         self.names = names
@@ -51,7 +51,7 @@ package struct GGUFWeights: WeightSource, Sendable {
         _ name: String, shape: [Int], initial: Initial, into destination: UnsafeMutableBufferPointer<Float>
     ) throws {
         let isTransposed = names.place(of: name)?.form == .transposed
-        let matrix = try located(name, shape: isTransposed ? shape.reversed() : shape)
+        let matrix = try matrix(name, shape: isTransposed ? shape.reversed() : shape)
         precondition(destination.count == shape.reduce(1, *), "\(name): \(destination.count) numbers for \(shape)")
         if isTransposed {
             let values = [Float](unsafeUninitializedCapacity: destination.count) { numbers, count in
@@ -70,20 +70,11 @@ package struct GGUFWeights: WeightSource, Sendable {
         }
     }
 
-    /// The matrix `name` as it lies in the file, or all experts' matrices.
-    ///
-    /// Where the file's rows are in another order, they are copied into that of Hugging Face. Nil if there is no tensor
-    /// of that name, or it is laid out otherwise.
-    package func stored(_ name: String, shape: [Int]) throws -> QuantizedTensor? {
-        guard has(name), names.place(of: name)?.form != .transposed else { return nil }
-        return try located(name, shape: shape).tensor
-    }
-
     /// The tensor `name` in the file: (out, in) for a matrix, (out) for a bias.
     ///
     /// Of norms that the file has with 1 added (Gemma's), these are those sums; `fill` takes the 1 away.
     /// - Throws: `FormatError` that names the tensor if it is missing or has another shape.
-    package func located(_ name: String, shape: [Int]) throws -> StoredMatrix {
+    package func matrix(_ name: String, shape: [Int]) throws -> StoredMatrix {
         guard let place = names.place(of: name), let (tensor, part) = find(place) else {
             throw FormatError.missing(name, in: file.path)
         }
@@ -180,19 +171,6 @@ package func fileRowOrder(rows: Int, heads: Int) -> [Int32] {
 }
 
 extension GGUFWeights.StoredMatrix {
-    /// It as products take it; the file's own bytes unless rows are in another order there.
-    package var tensor: QuantizedTensor? {
-        guard shape.count == 2 || shape.count == 3 else { return nil }
-        let source = UnsafeRawBufferPointer(rebasing: file.buffer[bytes])
-        guard let rowOrder, !rowOrder.isEmpty else {
-            return QuantizedTensor(type: type, shape: shape, bytes: source, owner: file, isFile: true)
-        }
-        let copy = OrderedRows(source, rowOrder)
-        withExtendedLifetime(file) {}
-        return QuantizedTensor(
-            type: type, shape: shape, bytes: UnsafeRawBufferPointer(copy.bytes), owner: copy, isFile: false)
-    }
-
     /// Decodes all numbers, row by row in its own order.
     package func decode(into target: UnsafeMutableBufferPointer<Float>) {
         defer { withExtendedLifetime(file) {} }
@@ -205,22 +183,4 @@ extension GGUFWeights.StoredMatrix {
                 into: UnsafeMutableBufferPointer(rebasing: target[row * width..<(row + 1) * width]))
         }
     }
-}
-
-/// Rows of blocks copied in another order.
-///
-/// `@unchecked Sendable`: the bytes are written in `init` only.
-private final class OrderedRows: @unchecked Sendable {
-    let bytes: UnsafeMutableRawBufferPointer
-
-    init(_ source: UnsafeRawBufferPointer, _ order: [Int32]) {
-        bytes = .allocate(byteCount: source.count, alignment: 64)
-        let size = source.count / order.count
-        for (row, place) in order.enumerated() {
-            let from = UnsafeRawBufferPointer(rebasing: source[Int(place) * size..<(Int(place) + 1) * size])
-            UnsafeMutableRawBufferPointer(rebasing: bytes[row * size..<(row + 1) * size]).copyMemory(from: from)
-        }
-    }
-
-    deinit { bytes.deallocate() }
 }

@@ -10,7 +10,8 @@ public enum StoredPrecision: String, Sendable, CaseIterable {
     case bfloat16
 }
 
-/// A model as a Hugging Face folder: `config.json`, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json`.
+/// A model on disk: a Hugging Face folder (`config.json`, `model.safetensors`, `tokenizer.json`,
+/// `tokenizer_config.json`), or a GGUF file, which holds all of that.
 public struct ModelFolder {
     /// The switches and sizes.
     public let config: DecoderConfig
@@ -21,43 +22,53 @@ public struct ModelFolder {
     /// The source of `chatTemplate`.
     public let chatTemplateSource: String?
     private let url: URL
+    private let gguf: GGUF?
 
-    /// Opens a folder: reads config and tokenizer, checks that they belong together, leaves the weights on disk.
+    /// Opens a folder or file: reads config and tokenizer, checks that they belong together, leaves the weights on disk.
     ///
     /// - Throws: `FormatError`, `TokenizerError`, `TemplateError` or `ModelError`, each naming what is wrong where.
     public init(_ url: URL) throws {
-        try recoverFolder(at: url)
         self.url = url
-        config = try DecoderConfig(contentsOf: url.appending(path: "config.json"))
-        tokenizer = try Tokenizer(contentsOf: url)
+        gguf = try Self.gguf(at: url)
+        if let gguf {
+            config = try DecoderConfig(gguf)
+            tokenizer = try Tokenizer(gguf: gguf.metadata)
+            chatTemplateSource = try gguf.metadata.optionalString(chatTemplateKey)
+        } else {
+            try recoverFolder(at: url)
+            config = try DecoderConfig(contentsOf: url.appending(path: "config.json"))
+            tokenizer = try Tokenizer(contentsOf: url)
+            chatTemplateSource = try Self.templateSource(in: url)
+        }
         guard tokenizer.vocabularySize <= config.vocabularySize else {
             throw ModelError.mismatch(
                 "\(url.lastPathComponent): the tokenizer has \(tokenizer.vocabularySize) entries and the model only "
                     + "\(config.vocabularySize); they don't belong together.")
         }
-        chatTemplateSource = try Self.templateSource(in: url)
         chatTemplate = try chatTemplateSource.map(ChatTemplate.init)
     }
 
     /// Loads the weights; `trainable` makes its parameters leaves of the tape.
     public func decoder(trainable: Bool = false) throws -> Decoder {
-        try Self.decoder(config, at: url, trainable: trainable)
+        try Self.decoder(config, at: url, gguf, trainable: trainable)
     }
 
     /// Opens config and weights alone, for folders without a tokenizer, to be run on texts of at most `contextLength`
     /// tokens if that is given.
     public static func decoder(at url: URL, contextLength: Int? = nil) throws -> Decoder {
-        let isGGUF = url.pathExtension == "gguf"
-        let gguf = isGGUF ? try GGUF(url) : nil
+        let gguf = try gguf(at: url)
         var config =
-            try gguf.map { try DecoderConfig($0) }
-            ?? DecoderConfig(contentsOf: url.appending(path: "config.json"))
+            try gguf.map { try DecoderConfig($0) } ?? DecoderConfig(contentsOf: url.appending(path: "config.json"))
         if let contextLength { config.contextLength = contextLength }
-        if let gguf { return try Decoder(config, Weights(GGUFWeights(gguf), trainable: false)) }
-        return try decoder(config, at: url, trainable: false)
+        return try decoder(config, at: url, gguf, trainable: false)
     }
 
-    private static func decoder(_ config: DecoderConfig, at url: URL, trainable: Bool) throws -> Decoder {
+    private static func gguf(at url: URL) throws -> GGUF? { url.pathExtension == "gguf" ? try GGUF(url) : nil }
+
+    private static func decoder(
+        _ config: DecoderConfig, at url: URL, _ gguf: GGUF?, trainable: Bool
+    ) throws -> Decoder {
+        if let gguf { return try Decoder(config, Weights(GGUFWeights(gguf), trainable: trainable)) }
         let file = try Safetensors(url)
         let prefix = "\(config.family.names.root)."
         let source: any WeightSource =
@@ -66,11 +77,11 @@ public struct ModelFolder {
         return try Decoder(config, Weights(source, trainable: trainable))
     }
 
-    /// The ids after which a generation ends: `generation_config.json` first, then `config.json`.
+    /// The ids after which a generation ends: `generation_config.json` first, then `config.json`; those of a GGUF file.
     public func stopTokens() throws -> Set<TokenID> {
         var ids = config.eosTokens
         let generation = url.appending(path: "generation_config.json")
-        if FileManager.default.fileExists(atPath: generation.path) {
+        if gguf == nil, FileManager.default.fileExists(atPath: generation.path) {
             ids += try JSONReader(contentsOf: generation).ints("eos_token_id").compactMap(TokenID.init(exactly:))
         }
         return Set(ids)
