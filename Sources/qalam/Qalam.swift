@@ -21,6 +21,7 @@ struct Qalam: AsyncParsableCommand {
             CommandGroup(name: "Talk", subcommands: [Serve.self, Chat.self, Generate.self]),
             CommandGroup(
                 name: "Train", subcommands: [Train.self, TokenizerCommand.self, DataCommand.self, Evaluate.self]),
+            CommandGroup(name: "Files", subcommands: [Quantize.self]),
             CommandGroup(name: "Measure", subcommands: [Bench.self]),
         ])
 
