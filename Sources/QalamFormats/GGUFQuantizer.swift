@@ -38,13 +38,14 @@ package struct GGUFQuantizer {
         let tensors = model.tensors.map { MixedTensor($0.name, shape: $0.shape, type: $0.type) }
         let types = mix.types(for: tensors, of: try MixedModel(model.metadata), pure: pure)
         entries = zip(model.tensors, types).map { Entry(tensor: $0, type: $1) }
-        if !requantizing, let again = entries.first(where: { $0.tensor.type.isQuantized && $0.type != $0.tensor.type })
-        {
+        let again = entries.first { $0.tensor.type.isQuantized && $0.type != $0.tensor.type }
+        if let again, !requantizing {
+            let (old, new) = (again.tensor.type.name, again.type.name)
             throw .unsupported(
                 path: model.path,
                 why: """
-                    \(again.tensor.name) is quantized already, as \(again.tensor.type.name), and would lose once more as \
-                    \(again.type.name); start from a file of F16, BF16 or F32, or allow requantizing.
+                    \(again.tensor.name) is quantized already, as \(old), and would lose once more as \(new); \
+                    start from a file of F16, BF16 or F32, or allow requantizing.
                     """)
         }
     }

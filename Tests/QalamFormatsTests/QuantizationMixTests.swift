@@ -5,7 +5,7 @@ import QalamTensors
 import Testing
 
 /// What llama.cpp's quantizer chose for small models (Tests/Fixtures/mixes).
-private struct Recorded: Decodable {
+private struct Recorded: Decodable, Sendable {
     struct Model: Decodable, CustomTestStringConvertible, Sendable {
         let architecture: String
         let layers: Int, heads: Int, kvHeads: Int, experts: Int
@@ -33,9 +33,11 @@ private struct Recorded: Decodable {
 }
 
 struct QuantizationMixTests {
+    private static let recorded = Result { try Recorded() }
+
     @Test(arguments: QuantizationMix.allCases)
     func choosesAsRecorded(_ mix: QuantizationMix) throws {
-        let recorded = try Recorded()
+        let recorded = try Self.recorded.get()
         #expect(recorded.models.count == 8)
         for model in recorded.models {
             let letters = try #require(model.types[mix.rawValue])
@@ -50,7 +52,7 @@ struct QuantizationMixTests {
     }
 
     @Test func countsByLayerWhateverTheOrder() throws {
-        let model = try #require(try Recorded().models.first)
+        let model = try #require(try Self.recorded.get().models.first)
         let tensors = model.tensors
         let types = QuantizationMix.q4_K_M.types(for: tensors, of: model.sizes)
         let reversed = QuantizationMix.q4_K_M.types(for: tensors.reversed(), of: model.sizes)
