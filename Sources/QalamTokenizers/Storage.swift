@@ -29,6 +29,11 @@ struct ByteView: @unchecked Sendable {
         return try text.withUTF8 { try with($0, body) }
     }
 
+    /// Calls `body` with a view of `bytes`.
+    static func with<R>(_ bytes: UnsafeRawBufferPointer, _ body: (ByteView) throws -> R) rethrows -> R {
+        try with(bytes.assumingMemoryBound(to: UInt8.self), body)
+    }
+
     private static func with<R>(_ buffer: UnsafeBufferPointer<UInt8>, _ body: (ByteView) throws -> R) rethrows -> R {
         guard let base = buffer.baseAddress else {
             return try withUnsafePointer(to: 0) { try body(ByteView(base: $0, count: 0, readable: 0)) }

@@ -42,6 +42,7 @@ extension TokenizerDefinition {
         vocabulary.reserve(count: data.tokens.count, bytes: data.tokens.bytes.count)
         modelIDs.reserveCapacity(data.tokens.count)
         var scratch: [UInt8] = []
+        let alphabet = ByteAlphabet.Reader()
         for index in 0..<data.tokens.count {
             let id = TokenID(index)
             let text = data.tokens[index]
@@ -57,7 +58,7 @@ extension TokenizerDefinition {
             case .normal, .unused, .byte: break
             }
             scratch.removeAll(keepingCapacity: true)
-            if asBytes, kind == .normal, ByteAlphabet.append(utf8: text, to: &scratch) {
+            if asBytes, kind == .normal, alphabet.append(text, to: &scratch) {
                 _ = vocabulary.insert(scratch, at: id)
                 modelIDs.append(id)
             } else {
@@ -94,33 +95,36 @@ extension TokenizerDefinition {
     private mutating func readMerges(_ list: ByteStrings, _ file: String) throws(TokenizerError) {
         let index = TokenIndex(vocabulary, ids: modelIDs)
         merges.reserveCapacity(list.count)
-        // Vocabularies mostly list the results of merges in their order, so the next id is worth a look.
-        var guess = TokenID(256)
-        var both: [UInt8] = []
-        for rank in 0..<list.count {
-            let text = list[rank]
-            both.removeAll(keepingCapacity: true)
-            // A token may itself begin with what looks like the space between the two.
-            guard let space = text.dropFirst().firstIndex(of: 0x20),
-                ByteAlphabet.append(utf8: text[..<space], to: &both)
-            else { throw Self.badMerge(rank, file) }
-            let leftCount = both.count
-            guard ByteAlphabet.append(utf8: text[(space + 1)...], to: &both), both.count > leftCount else {
-                throw Self.badMerge(rank, file)
-            }
-            let isGuessed = vocabulary[guess]?.elementsEqual(both) == true
-            let found = ByteView.with(both) { view in
-                (
-                    index[view.slice(0, leftCount)], index[view.slice(leftCount, view.count)],
-                    isGuessed ? guess : index[view]
-                )
-            }
-            guard let left = found.0, let right = found.1, let result = found.2 else {
-                throw Self.badMerge(rank, file)
-            }
-            merges.append(MergeTable.Merge(left: left, right: right, result: result))
-            guess = result + 1
+        let tokens = vocabulary.arena
+        let failure = ByteView.with(list.bytes) { text in
+            ByteView.with(tokens) { addMerges(list, text, $0, index) }
         }
+        if let failure { throw Self.badMerge(failure, file) }
+    }
+
+    /// Adds the merges of `list`, whose bytes are `text`; the first that is none where there is one.
+    private mutating func addMerges(
+        _ list: ByteStrings, _ text: ByteView, _ arena: ByteView, _ index: TokenIndex
+    ) -> Int? {
+        // Vocabularies mostly list the results of merges in their order, so the next id is worth a look.
+        var guess = 256
+        let alphabet = ByteAlphabet.Reader()
+        let both = Block<UInt8>(unwritten: 2 * Self.tokenLimit)
+        for rank in 0..<list.count {
+            let range = list.range(rank)
+            guard range.count < both.count,
+                let length = alphabet.readPair(text, range.lowerBound, range.upperBound, into: both)
+            else { return rank }
+            let view = both.view(0, length.both)
+            guard let left = index[view.slice(0, length.left)], let right = index[view.slice(length.left, length.both)]
+            else { return rank }
+            let place = guess < vocabulary.size ? vocabulary.place(guess) : (start: 0, length: -1)
+            let isGuessed = place.length == length.both && arena.equals(at: place.start, view)
+            guard let result = isGuessed ? TokenID(guess) : index[view] else { return rank }
+            merges.append(MergeTable.Merge(left: left, right: right, result: result))
+            guess = Int(result) + 1
+        }
+        return nil
     }
 
     private static func badMerge(_ rank: Int, _ file: String) -> TokenizerError {
