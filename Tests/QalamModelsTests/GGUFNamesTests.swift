@@ -91,7 +91,7 @@ struct GGUFNamesTests {
             #expect(try rows("q") == [0, 2, 1, 3, 4, 6, 5, 7])
             #expect(try rows("k") == [0, 2, 4, 6, 1, 3, 5, 7])
             #expect(try rows("v") == [0, 1, 2, 3, 4, 5, 6, 7])
-            let stored = try #require(w.stored("model.layers.0.self_attn.q_proj.weight", shape: [8, 32]))
+            let stored = try #require(try w.stored("model.layers.0.self_attn.q_proj.weight", shape: [8, 32]))
             var decoded = [Float](repeating: 0, count: 8 * 32)
             decoded.withUnsafeMutableBufferPointer { numbers in
                 if let start = numbers.baseAddress { stored.decodeRows(Array(0..<8), into: start) }
