@@ -1,7 +1,7 @@
 /// A parsed JSON value.
 ///
 /// Objects keep the order of their members.
-enum JSONValue {
+package enum JSONValue: Sendable {
     case null
     case bool(Bool)
     case number(Double)
@@ -10,7 +10,7 @@ enum JSONValue {
     case object([(key: String, value: JSONValue)])
 
     /// The value in a few words, for errors.
-    var summary: String {
+    package var summary: String {
         switch self {
         case .null: "null"
         case .bool(let value): "\(value)"
@@ -23,7 +23,7 @@ enum JSONValue {
 }
 
 /// Reads JSON (RFC 8259) from bytes; every error says at which byte.
-struct JSONParser {
+package struct JSONParser {
     /// Deepest nesting taken: a hostile file must not exhaust the stack.
     private static let deepest = 64
 
@@ -32,7 +32,7 @@ struct JSONParser {
     private var position = 0
 
     /// Parses the whole of `bytes`, which come from `file`.
-    static func parse(_ bytes: [UInt8], file: String) throws(TokenizerError) -> JSONValue {
+    package static func parse(_ bytes: [UInt8], file: String) throws(TokenizerError) -> JSONValue {
         var parser = JSONParser(bytes: bytes, file: file)
         parser.skipSpace()
         let value = try parser.value(depth: 0)

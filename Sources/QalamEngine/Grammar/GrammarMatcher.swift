@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How far one answer has come in its grammar: a value, so a copy of it is a way back.
+///
+/// Every byte of a complete answer is as the grammar says. The mask is never empty before the end, but for answers
+/// nested deeper than 500 rules or read in more than 4,096 ways at once, which are not followed further.
+package struct GrammarMatcher: Sendable {
+    private let compiled: CompiledGrammar
+    private let vocabulary: GrammarVocabulary
+    private var cache: GrammarCache
+    private var state: UInt32
+    /// Whether the answer may end here: end tokens are allowed exactly then.
+    package private(set) var isComplete: Bool
+    /// Whether an end token was accepted.
+    package private(set) var isFinished = false
+
+    /// The beginning of an answer.
+    package init(_ grammar: Grammar, _ vocabulary: GrammarVocabulary) {
+        compiled = grammar.compiled
+        self.vocabulary = vocabulary
+        cache = compiled.cache(for: vocabulary)
+        let root = compiled.root
+        (state, isComplete) = cache.with { tables in
+            let state = tables.states.start(root)
+            return (state, tables.states.completes[Int(state)])
+        }
+    }
+
+    /// The tokens that may come next; after the end only end tokens.
+    ///
+    /// - Complexity: O(V/32) once a state is known, and about a millisecond the first time that free text is met.
+    package func mask() -> TokenMask {
+        if isFinished { return .ending(vocabulary.trie) }
+        let state = state
+        return cache.with { $0.mask(state) }
+    }
+
+    /// Takes the next token; false, and no change, if it is not allowed.
+    package mutating func accept(_ token: Int32) -> Bool {
+        if vocabulary.trie.endTokens.contains(token) {
+            isFinished = isFinished || isComplete
+            return isFinished
+        }
+        let text = vocabulary.trie.text(of: token)
+        return !text.isEmpty && accept(bytes: text)
+    }
+
+    /// Takes the next bytes; false, and no change, if they are not allowed.
+    package mutating func accept(bytes: ArraySlice<UInt8>) -> Bool {
+        if isFinished { return false }
+        moveOn()
+        let from = state
+        let (target, complete) = cache.with { tables in
+            let target = tables.states.step(from, over: bytes)
+            return (target, tables.states.completes[Int(target)])
+        }
+        guard target != 0 else { return false }
+        (state, isComplete) = (target, complete)
+        return true
+    }
+
+    /// The bytes that must come next, as far as the grammar leaves no choice; at most `limit`.
+    package func forcedBytes(limit: Int = 256) -> [UInt8] {
+        if isFinished { return [] }
+        let state = state
+        return cache.with { $0.forced(state, limit: limit) }
+    }
+
+    /// Leaves a cache that has grown full for a new one.
+    private mutating func moveOn() {
+        let from = state
+        let portable: GrammarTables.Portable? = cache.with {
+            $0.states.isFull ? $0.states.portable(from) : nil
+        }
+        guard let portable else { return }
+        cache = compiled.cache(for: vocabulary, insteadOf: cache)
+        state = cache.with { $0.states.restore(portable) }
+    }
+}
+
+extension TokenMask {
+    /// Just the end tokens.
+    fileprivate static func ending(_ trie: TokenTrie) -> TokenMask {
+        var words = [UInt32](repeating: 0, count: trie.wordCount)
+        for id in trie.endTokens { words[Int(id) >> 5] |= 1 << UInt32(id & 31) }
+        return TokenMask(words: words)
+    }
+}

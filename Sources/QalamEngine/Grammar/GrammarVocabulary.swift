@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The tokens of a tokenizer as a trie over their bytes, made once per tokenizer and shared.
+package struct GrammarVocabulary: Sendable {
+    let trie: TokenTrie
+
+    /// A vocabulary of tokens `0..<count`.
+    ///
+    /// - Parameters:
+    ///   - count: How many ids the model has logits for.
+    ///   - endTokens: Those that end an answer: allowed exactly when the answer is complete.
+    ///   - bytes: The bytes of a token; nil for special tokens, which are never allowed (but `endTokens` are).
+    package init(count: Int, endTokens: Set<Int32>, bytes: (Int32) -> [UInt8]?) {
+        trie = TokenTrie(count: count, endTokens: endTokens, bytes: bytes)
+    }
+
+    /// How many ids there are.
+    package var count: Int { trie.count }
+}
+
+/// A trie in preorder: the nodes below node `i` are `i + 1 ..< skips[i]`.
+final class TokenTrie: Sendable {
+    let count: Int
+    let endTokens: [Int32]
+    /// Words of a mask.
+    let wordCount: Int
+    /// Byte on the way into each node.
+    let bytes: [UInt8]
+    let depths: [UInt16]
+    let skips: [UInt32]
+    /// A token that ends at each node, -1 where none does.
+    let tokens: [Int32]
+    /// Per token: another with the same bytes, or -1.
+    let twins: [Int32]
+    let deepest: Int
+    /// Where the bytes of each token are: `texts[textStarts[id]..<textStarts[id + 1]]`; empty for special tokens.
+    private let texts: [UInt8]
+    private let textStarts: [UInt32]
+
+    init(count: Int, endTokens: Set<Int32>, bytes: (Int32) -> [UInt8]?) {
+        self.count = count
+        self.endTokens = endTokens.filter { (0..<Int32(count)).contains($0) }.sorted()
+        wordCount = (count + 31) / 32
+        var texts: [UInt8] = []
+        var starts: [UInt32] = [0]
+        var order: [Int32] = []
+        for id in 0..<Int32(count) {
+            if !endTokens.contains(id), let text = bytes(id), !text.isEmpty, text.count < UInt16.max {
+                texts += text
+                order.append(id)
+            }
+            starts.append(UInt32(texts.count))
+        }
+        let text = { (id: Int32) in texts[Int(starts[Int(id)])..<Int(starts[Int(id) + 1])] }
+        order.sort { a, b in text(a).lexicographicallyPrecedes(text(b)) }
+        var builder = TrieBuilder(twins: Array(repeating: -1, count: count))
+        for id in order { builder.add(text(id), id) }
+        builder.close(to: 0)
+        (self.bytes, depths, tokens) = (builder.bytes, builder.depths, builder.tokens)
+        (skips, twins, deepest) = (builder.skips, builder.twins, builder.deepest)
+        (self.texts, textStarts) = (texts, starts)
+    }
+
+    /// The bytes of a token; none for special tokens and ids that do not exist.
+    func text(of token: Int32) -> ArraySlice<UInt8> {
+        guard token >= 0, Int(token) < count else { return [] }
+        return texts[Int(textStarts[Int(token)])..<Int(textStarts[Int(token) + 1])]
+    }
+}
+
+private struct TrieBuilder {
+    var bytes: [UInt8] = []
+    var depths: [UInt16] = []
+    var skips: [UInt32] = []
+    var tokens: [Int32] = []
+    var twins: [Int32]
+    var deepest = 0
+    private var path: [(byte: UInt8, node: Int)] = []
+
+    init(twins: [Int32]) { self.twins = twins }
+
+    /// Adds the next token in the order of bytes.
+    mutating func add(_ text: ArraySlice<UInt8>, _ id: Int32) {
+        let shared = zip(path, text).prefix { $0.byte == $1 }.count
+        close(to: shared)
+        for byte in text.dropFirst(shared) {
+            path.append((byte, bytes.count))
+            bytes.append(byte)
+            depths.append(UInt16(path.count))
+            skips.append(0)
+            tokens.append(-1)
+        }
+        deepest = max(deepest, path.count)
+        guard let node = path.last?.node else { return }
+        twins[Int(id)] = tokens[node]
+        tokens[node] = id
+    }
+
+    /// Ends the nodes deeper than `depth`.
+    mutating func close(to depth: Int) {
+        while path.count > depth { skips[path.removeLast().node] = UInt32(bytes.count) }
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The terminals of a grammar as deterministic automata over classes of bytes, built as they are needed.
+///
+/// A state is a set of states of the ``ByteAutomaton``; state 0 is the empty set, from which nothing matches.
+struct LexicalTables {
+    static let unknown = UInt32.max
+
+    private let automaton: ByteAutomaton
+    private let classCount: Int
+    private var sets: [[UInt32]] = [[]]
+    private var index: [[UInt32]: UInt32] = [[]: 0]
+    /// State and class → state.
+    private var next: [UInt32]
+    private var starts: [UInt32]
+    private(set) var accepts = [false]
+    /// Whether a state has any move.
+    private(set) var moves = [false]
+    private var marks: [UInt32]
+    private var generation: UInt32 = 0
+    private var pending: [UInt32] = []
+
+    init(_ automaton: ByteAutomaton) {
+        self.automaton = automaton
+        classCount = automaton.sampleOf.count
+        next = Array(repeating: 0, count: classCount)
+        starts = Array(repeating: Self.unknown, count: automaton.starts.count)
+        marks = Array(repeating: 0, count: automaton.stateCount)
+    }
+
+    var count: Int { sets.count }
+
+    func set(_ state: UInt32) -> [UInt32] { sets[Int(state)] }
+
+    /// Where a terminal starts.
+    mutating func start(_ terminal: Int32) -> UInt32 {
+        if starts[Int(terminal)] == Self.unknown {
+            starts[Int(terminal)] = intern(closure([automaton.starts[Int(terminal)]]))
+        }
+        return starts[Int(terminal)]
+    }
+
+    /// The state after a byte of a class.
+    @inline(__always)
+    mutating func step(_ state: UInt32, _ byteClass: Int) -> UInt32 {
+        let known = next[Int(state) * classCount + byteClass]
+        return known == Self.unknown ? compute(state, byteClass) : known
+    }
+
+    private mutating func compute(_ state: UInt32, _ byteClass: Int) -> UInt32 {
+        let byte = automaton.sampleOf[byteClass]
+        var targets: [UInt32] = []
+        for member in sets[Int(state)] {
+            let range = automaton.moveStarts[Int(member)]..<automaton.moveStarts[Int(member) + 1]
+            for i in range where automaton.moves[Int(i)].low <= byte && byte <= automaton.moves[Int(i)].high {
+                targets.append(automaton.moves[Int(i)].target)
+            }
+        }
+        let target = targets.isEmpty ? 0 : intern(closure(targets))
+        next[Int(state) * classCount + byteClass] = target
+        return target
+    }
+
+    /// The states reached by reading nothing, sorted; only those that move or accept.
+    private mutating func closure(_ states: [UInt32]) -> [UInt32] {
+        generation &+= 1
+        if generation == 0 {
+            for i in marks.indices { marks[i] = 0 }
+            generation = 1
+        }
+        var reached: [UInt32] = []
+        for state in states where marks[Int(state)] != generation {
+            marks[Int(state)] = generation
+            pending.append(state)
+        }
+        while let state = pending.popLast() {
+            let s = Int(state)
+            if automaton.accepts[s] || automaton.moveStarts[s] != automaton.moveStarts[s + 1] { reached.append(state) }
+            for i in automaton.emptyStarts[s]..<automaton.emptyStarts[s + 1] {
+                let target = automaton.empties[Int(i)]
+                if marks[Int(target)] == generation { continue }
+                marks[Int(target)] = generation
+                pending.append(target)
+            }
+        }
+        return reached.sorted()
+    }
+
+    mutating func intern(_ set: [UInt32]) -> UInt32 {
+        if let known = index[set] { return known }
+        let state = UInt32(sets.count)
+        index[set] = state
+        sets.append(set)
+        accepts.append(set.contains { automaton.accepts[Int($0)] })
+        moves.append(set.contains { automaton.moveStarts[Int($0)] != automaton.moveStarts[Int($0) + 1] })
+        next.append(contentsOf: repeatElement(Self.unknown, count: classCount))
+        return state
+    }
+}
