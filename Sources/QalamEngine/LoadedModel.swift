@@ -4,11 +4,11 @@ internal import QalamModels
 internal import QalamTensors
 public import QalamTokenizers
 
-/// A model folder, opened and ready to talk: the place where text meets the engine.
+/// A model folder or GGUF file, opened and ready to talk: the place where text meets the engine.
 public struct LoadedModel: ChatModel {
     /// The name clients call it by.
     public let id: String
-    /// When its config.json was last changed, in seconds since 1970.
+    /// When its folder's config.json, or its file, was last changed, in seconds since 1970.
     public let created: Int
     /// The most tokens a conversation and its answer may have together.
     public let contextLength: Int
@@ -19,19 +19,23 @@ public struct LoadedModel: ChatModel {
     private let stopTokens: Set<TokenID>
     private let engine: Engine
 
-    /// Opens the folder at `url` and loads its weights; the model is called like the folder unless `id` says otherwise.
+    /// Opens the folder or `.gguf` file at `url` and loads its weights.
+    ///
+    /// The model is called like the folder, or like the file without its extension, unless `id` says otherwise.
     ///
     /// - Throws: what `ModelFolder` throws: errors that name what is wrong where.
     public init(_ url: URL, id: String? = nil, configuration: EngineConfiguration = .init()) throws {
         let folder = try ModelFolder(url)
-        self.id = id ?? url.standardizedFileURL.lastPathComponent
+        let isFile = url.pathExtension.lowercased() == "gguf"
+        self.id = id ?? (isFile ? url.deletingPathExtension() : url.standardizedFileURL).lastPathComponent
         contextLength = folder.config.contextLength
         tokenizer = folder.tokenizer
         template = folder.chatTemplate
         stopTokens = try folder.stopTokens()
         specials = try folder.templateSpecials()
-        let weights = try? FileManager.default.attributesOfItem(atPath: url.appending(path: "config.json").path)
-        created = Int((weights?[.modificationDate] as? Date ?? .now).timeIntervalSince1970)
+        let dated = isFile ? url : url.appending(path: "config.json")
+        let attributes = try? FileManager.default.attributesOfItem(atPath: dated.path)
+        created = Int((attributes?[.modificationDate] as? Date ?? .now).timeIntervalSince1970)
         engine = try Engine(try folder.decoder(), configuration)
     }
 
@@ -45,7 +49,7 @@ public struct LoadedModel: ChatModel {
 
     /// Continues a text as it stands, without a template.
     public func complete(_ text: String, _ options: ChatOptions) throws -> AsyncThrowingStream<TextEvent, any Error> {
-        let ids = tokenizer.encode(text)
+        let ids = tokenizer.encode(text, addSpecial: true)
         guard !ids.isEmpty else { throw EngineError.badMessages("the text is empty.") }
         return try generate(ids, options, stopTokens: stopTokens)
     }
