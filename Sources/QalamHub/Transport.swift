@@ -3,6 +3,7 @@ internal import AsyncHTTPClient
 internal import Foundation
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOPosix
 
 /// Sends requests: follows redirects, shows the token to the hub alone, tells failures that pass from those that stay.
 struct Transport: Sendable {
