@@ -54,6 +54,13 @@ package struct HubListing: Sendable {
     package let commit: String
     /// Every file.
     package let files: [HubFile]
+
+    /// The files of a commit.
+    package init(id: String, commit: String, files: [HubFile]) {
+        self.id = id
+        self.commit = commit
+        self.files = files
+    }
 }
 
 /// Whether a file of this relative path stays inside the folder it is put into, on any file system.

@@ -54,7 +54,9 @@ package struct ModelFacts: Sendable, Equatable {
 func cardLicence(in folder: URL) -> String? {
     let file = try? FileHandle(forReadingFrom: folder.appending(path: "README.md"))
     guard let data = try? file?.read(upToCount: 1 << 16) else { return nil }
-    var lines = String(decoding: data, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)[...]
+    // Not at "\n": in a file from Windows that is half of a character.
+    var lines = String(decoding: data, as: UTF8.self).split(
+        omittingEmptySubsequences: false, whereSeparator: \.isNewline)[...]
     guard lines.popFirst()?.trimmingCharacters(in: .whitespaces) == "---" else { return nil }
     let head = lines.prefix { $0.trimmingCharacters(in: .whitespacesAndNewlines) != "---" }
     func value(_ key: String) -> String? {

@@ -2,6 +2,7 @@
 
 import Crypto
 import Foundation
+import NIOHTTP1
 import QalamHub
 import Synchronization
 import Testing
@@ -130,8 +131,8 @@ struct Bench {
         let all = FileManager.default.enumerator(atPath: store.root.path)?.compactMap { $0 as? String } ?? []
         return all.filter { path in
             var isFolder: ObjCBool = false
-            FileManager.default.fileExists(atPath: store.root.appending(path: path).path, isDirectory: &isFolder)
-            return !isFolder.boolValue
+            let file = store.root.appending(path: path).path
+            return FileManager.default.fileExists(atPath: file, isDirectory: &isFolder) && !isFolder.boolValue
         }.sorted()
     }
 

@@ -143,7 +143,8 @@ struct HubAnswerTests {
             }
             return isBusy ? .error(503, ["retry-after": past]) : model.answer(request)
         }) { bench in
-            #expect(try await bench.pull().files.count == 2)
+            let manifest = try await bench.pull()
+            #expect(manifest.files.count == 2)
         }
     }
 }

@@ -53,7 +53,8 @@ struct PullTests {
         var model = FakeModel(llama)
         model.pageSize = 2
         try await withBench({ [model] in model.answer($0) }) { bench in
-            #expect(try await bench.pull().files.count == 4)
+            let manifest = try await bench.pull()
+            #expect(manifest.files.count == 4)
             #expect(bench.server.requests.filter { $0.uri.contains("cursor=") }.count == 4)
         }
     }

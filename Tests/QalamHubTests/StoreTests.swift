@@ -30,7 +30,7 @@ struct StoreTests {
     ]
 
     @Test func `Every model is listed, each quantization by itself`() async throws {
-        try await withStore(files) { store, folder in
+        try await withStore(files) { (store, folder) throws in
             let models = store.list()
             #expect(
                 models.map(\.name) == [
@@ -49,7 +49,7 @@ struct StoreTests {
     }
 
     @Test func `Names lead to folders and files`() async throws {
-        try await withStore(files) { store, folder in
+        try await withStore(files) { (store, folder) throws in
             func path(_ text: String) throws -> String {
                 String(try store.resolve(text).path.dropFirst(folder.path.count + 1))
             }
@@ -68,7 +68,7 @@ struct StoreTests {
     }
 
     @Test func `What is not here is told with what is alike and how to get it`() async throws {
-        try await withStore(files) { store, folder in
+        try await withStore(files) { (store, folder) throws in
             func message(_ text: String) -> String {
                 do { return try store.resolve(text).path } catch { return "\(error)" }
             }
@@ -86,7 +86,7 @@ struct StoreTests {
     }
 
     @Test func `A removal takes the model, its halves and an owner's empty folder`() async throws {
-        try await withStore(files) { store, folder in
+        try await withStore(files) { (store, folder) throws in
             let one = try store.removal(of: "two/llama:Q8_0")
             #expect(one.size == 8 && one.paths.map(\.lastPathComponent) == ["m-Q8_0.gguf"])
             #expect(try store.remove(one) == 8)
@@ -102,7 +102,7 @@ struct StoreTests {
     }
 
     @Test func `Nothing outside the folder of models is removed`() async throws {
-        try await withStore(files) { store, folder in
+        try await withStore(files) { (store, folder) throws in
             let manager = FileManager.default
             let kept = folder.appending(path: "kept")
             try manager.moveItem(at: folder.appending(path: "store/one/llama"), to: kept)
@@ -118,7 +118,7 @@ struct StoreTests {
                 do {
                     _ = try store.removal(of: name)
                     Issue.record("\(name) would be removed")
-                } catch {
+                } catch let error as HubError {
                     guard case .outside = error else {
                         Issue.record("\(error)")
                         continue
@@ -148,7 +148,7 @@ struct StoreTests {
         ("license: mit\n", nil), ("---\nname: x\n---\nlicense: mit\n", nil), ("", nil),
     ])
     func `The licence is in the card`(card: String, licence: String?) async throws {
-        try await withStore(["store/a/b/m-Q8_0.gguf": "1", "store/a/b/README.md": card]) { store, _ in
+        try await withStore(["store/a/b/m-Q8_0.gguf": "1", "store/a/b/README.md": card]) { (store, _) throws in
             var asked: URL?
             let summary = try ModelSummary(store.find("a/b")) { url in
                 asked = url
