@@ -21,7 +21,7 @@ import Testing
     @Test(arguments: zip(CachePrecision.allCases, [1e-5, 2e-3, 3e-2] as [Float]))
     func agreesWithPlainAttention(_ precision: CachePrecision, _ tolerance: Float) {
         let qkv = rows(75, seed: 1)
-        let plain = causalAttention(qkv, shape, batch: 1, rope: nil, positions: [Int32](0..<75))
+        let plain = causalAttention(qkv, AttentionLayer(shape, rope: nil), batch: 1, positions: [Int32](0..<75))
         let pages = KVPages(layers: 2, shape: shape, pages: 8, precision: precision)
         let out = attend(pages, qkv, [PagedSpan(rows: 0..<75, start: 0, pages: [6, 0, 3])])
         let error = zip(plain.values, out.values).reduce(0) { max($0, abs($1.0 - $1.1)) }

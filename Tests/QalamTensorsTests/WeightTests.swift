@@ -19,11 +19,11 @@ import Testing
     @Test(arguments: BlockType.allCases)
     func productsAreClose(type: BlockType) {
         for (rows, columns) in [(40, 512), (16, 256), (5, 768)] {
-            let (weight, numbers) = makeWeight(type, rows, columns)
+            let made = makeWeight(type, rows, columns)
             let x = randomTensor([7, columns], seed: 3)
             let bias = randomTensor([rows], seed: 4)
-            let exact = product(x, numbers, rows: rows, bias: bias)
-            for weight in [weight, weight.packed()] {
+            let exact = product(x, made.numbers, rows: rows, bias: bias)
+            for weight in [made.weight, made.weight.packed()] {
                 let y = linear(x, weight, bias: bias)
                 #expect(relativeError(y.values, exact) < bound(type), "\(type.name) \(rows)x\(columns)")
             }
