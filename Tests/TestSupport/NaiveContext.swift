@@ -5,6 +5,7 @@ public import QalamTensors
 
 /// Attention of one sequence by its formula, in double precision: the oracle for every switch of `AttentionLayer`.
 public struct NaiveContext: AttentionContext {
+    /// Of the rows of the next pass.
     public private(set) var positions: [Int32] = []
     private var keys: [Int: [Float]] = [:]
     private var values: [Int: [Float]] = [:]
@@ -18,6 +19,7 @@ public struct NaiveContext: AttentionContext {
         positions = Array(start..<start + Int32(count))
     }
 
+    /// Each row's attention to its past, by the formula.
     public mutating func attend(layer: Int, qkv: Tensor, attention: AttentionLayer) -> Tensor {
         let s = attention.shape
         attention.rotate(qkv, positions: positions)
