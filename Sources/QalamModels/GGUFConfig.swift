@@ -126,6 +126,11 @@ extension GGUFConfig {
             guard share > 0, share <= 1 else {
                 throw j.error("partial_rotary_factor", "expected a share of 1, found \(share)")
             }
+            let original = "original_max_position_embeddings"
+            let isLong = try Self.ropeType(Self.rope(j)) == "longrope"
+            if !isLong, let context = try Self.rope(j)?.optionalInt(original) ?? j.optionalInt(original) {
+                add("rope.scaling.original_context_length", .uint32(UInt32(clamping: context)))
+            }
             add("rope.dimension_count", .uint32(UInt32(share * Double(try Self.headSize(j)))))
         }
         if writesRotationSize {
@@ -154,8 +159,10 @@ extension GGUFConfig {
         return try rope?.optionalObject("full_attention") ?? rope
     }
 
+    /// How the rotation is scaled; LongRoPE was called "su" once.
     static func ropeType(_ rope: JSONReader?) throws -> String {
-        try rope?.optionalString("rope_type") ?? rope?.optionalString("type") ?? "default"
+        let type = try rope?.optionalString("rope_type") ?? rope?.optionalString("type") ?? "default"
+        return type == "su" ? "longrope" : type
     }
 
     private func rotation(_ j: JSONReader) throws -> [(String, GGUFValue)] {
@@ -171,10 +178,10 @@ extension GGUFConfig {
             fields.append(("rope.freq_base_swa", .float32(Float(theta))))
         }
         guard let rope else { return fields }
+        let type = try Self.ropeType(rope)
         func float(_ name: String, _ key: String) throws {
             if let value = try rope.optionalDouble(name) { fields.append((key, .float32(Float(value)))) }
         }
-        let type = try Self.ropeType(rope)
         switch type {
         case "default", "llama3": break
         case "linear":
@@ -188,7 +195,7 @@ extension GGUFConfig {
             try float("attention_factor", "rope.scaling.yarn_attn_factor")
             try float("beta_fast", "rope.scaling.yarn_beta_fast")
             try float("beta_slow", "rope.scaling.yarn_beta_slow")
-        case "longrope", "su":
+        case "longrope":
             let (context, original) = try Self.contexts(j, rope)
             fields.append(("rope.scaling.type", .string("longrope")))
             fields.append(("rope.scaling.original_context_length", .uint32(UInt32(clamping: Int(original)))))
@@ -213,7 +220,7 @@ extension GGUFConfig {
         guard let rope = try Self.rope(j) else { return [] }
         switch try Self.ropeType(rope) {
         case "llama3": return try Self.llama3Divisors(j).map { [("rope_freqs.weight", $0)] } ?? []
-        case "longrope", "su":
+        case "longrope":
             return try ["long", "short"].map { list in
                 ("rope_factors_\(list).weight", try rope.doubles("\(list)_factor").map { Float($0) })
             }

@@ -48,9 +48,15 @@ struct GGUFHostileTests {
         }
     }
 
+    /// Writes a new file: shortening an old one in place makes some file systems wait for the disk.
+    private func renew(_ url: URL, _ bytes: some Sequence<UInt8>) throws {
+        try? FileManager.default.removeItem(at: url)
+        try url.put(bytes)
+    }
+
     /// Opens `bytes` and touches everything; true if all that opened is consistent.
     private func survives(_ bytes: [UInt8], at url: URL) throws -> Bool {
-        try url.put(bytes)
+        try renew(url, bytes)
         guard let model = try? GGUF(url) else { return true }
         for key in model.metadata.keys {
             _ = try? model.metadata.value(key)
@@ -70,7 +76,7 @@ struct GGUFHostileTests {
         try withTemporaryFolder { folder in
             let url = folder.file("cut.gguf")
             for length in 0..<last {
-                try url.put(whole[..<length])
+                try renew(url, whole[..<length])
                 let text = message { _ = try GGUF(url) }
                 #expect(text?.contains("the file ends at byte \(length)") == true, "\(length): \(text ?? "opened")")
             }
@@ -83,7 +89,7 @@ struct GGUFHostileTests {
         var random = SplitMix(state: 11)
         try withTemporaryFolder { folder in
             let url = folder.file("flipped.gguf")
-            for _ in 0..<3000 {
+            for _ in 0..<1000 {
                 var bytes = whole
                 let place = Int.random(in: 0..<bytes.count * 8, using: &random)
                 bytes[place / 8] ^= 1 << (place % 8)
