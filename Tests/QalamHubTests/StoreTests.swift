@@ -49,6 +49,14 @@ struct StoreTests {
         try await withStore([:]) { store, _ in #expect(store.list() == []) }
     }
 
+    @Test func `A folder that is both its own and the repository's is listed once`() async throws {
+        try await withStore(files) { (store, _) throws in
+            let twice = ModelStore(root: store.root, shipped: store.root)
+            #expect(twice.list().count == 6)
+            #expect(try twice.resolve("qwen").lastPathComponent == "q-Q6_K-00001-of-00002.gguf")
+        }
+    }
+
     @Test func `Names lead to folders and files`() async throws {
         try await withStore(files) { (store, folder) throws in
             func path(_ text: String) throws -> String {
