@@ -17,9 +17,6 @@ package struct ModelFacts: Sendable, Equatable {
     /// Whether it says how conversations are written for it.
     package var hasChatTemplate = false
 
-    /// Nothing known.
-    package init() {}
-
     /// What a folder of safetensors says: `config.json`, the heads of the weights, the card.
     ///
     /// - Throws: `FormatError` if `config.json` or the weights can't be read.
@@ -40,6 +37,19 @@ package struct ModelFacts: Sendable, Equatable {
         parameters = try Safetensors(folder).tensors.values.reduce(0) { $0 &+ $1.count }
         licence = cardLicence(in: folder)
         hasChatTemplate = try Self.hasTemplate(folder)
+    }
+
+    /// What the metadata of a `.gguf` file say, of several parts those of the first.
+    ///
+    /// - Throws: `FormatError` if the file or one of its parts can't be read.
+    package init(gguf url: URL) throws(FormatError) {
+        let model = try GGUF(url)
+        architecture = try model.metadata.optionalString("general.architecture")
+        parameters = model.tensors.reduce(0) { $0 &+ $1.count }
+        if let architecture { contextLength = try model.metadata.optionalInt("\(architecture).context_length") }
+        quantization = quantizationLabel(url.deletingPathExtension().path)
+        licence = try model.metadata.optionalString("general.license")
+        hasChatTemplate = model.metadata.has("tokenizer.chat_template")
     }
 
     private static func hasTemplate(_ folder: URL) throws(FormatError) -> Bool {

@@ -21,7 +21,8 @@ package struct ModelStore: Sendable {
     /// The models in `root`, and those in `shipped`.
     package init(root: URL, shipped: URL? = nil) {
         self.root = root
-        self.shipped = shipped
+        let isRoot = shipped?.resolvingSymlinksInPath().path == root.resolvingSymlinksInPath().path
+        self.shipped = isRoot ? nil : shipped
     }
 
     /// Where a pull puts this model.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Foundation
+internal import Foundation
+package import QalamFormats
 
 /// All that `qalam show` tells of a model on this machine.
 package struct ModelSummary: Sendable {
@@ -22,19 +23,13 @@ package struct ModelSummary: Sendable {
 
     /// Reads what is known of `model`.
     ///
-    /// - Parameters:
-    ///   - model: the model.
-    ///   - gguf: reads the metadata of a `.gguf` file.
-    /// - Throws: an error that names the file that can't be read.
-    package init(_ model: StoredModel, gguf: (URL) throws -> ModelFacts) throws {
+    /// - Throws: `FormatError` that names the file that can't be read.
+    package init(_ model: StoredModel) throws(FormatError) {
         let folder = model.kind == .gguf ? Self.folder(of: model.url) : model.url
         self.model = model
         manifest = ModelManifest.of(folder)
-        var facts = model.kind == .gguf ? try gguf(model.url) : try ModelFacts(folder: folder)
-        if model.kind == .gguf {
-            facts.quantization = model.quantization ?? facts.quantization
-            facts.licence = facts.licence ?? cardLicence(in: folder)
-        }
+        var facts = model.kind == .gguf ? try ModelFacts(gguf: model.url) : try ModelFacts(folder: folder)
+        facts.licence = facts.licence ?? cardLicence(in: folder)
         self.facts = facts
         let base = folder.path + "/"
         files = model.files.map { file in

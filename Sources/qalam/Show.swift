@@ -14,7 +14,7 @@ struct Show: ParsableCommand {
     var json = false
 
     func run() throws {
-        let summary = try ModelSummary(ModelStore().find(name)) { _ in ModelFacts() }
+        let summary = try ModelSummary(ModelStore().find(name))
         if json { try printJSON(summary.json) } else { write(summary.text) }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import QalamFormats
 import QalamHub
 import Testing
 
@@ -46,6 +47,14 @@ struct StoreTests {
 
     @Test func `An empty or missing folder has no models`() async throws {
         try await withStore([:]) { store, _ in #expect(store.list() == []) }
+    }
+
+    @Test func `A folder that is both its own and the repository's is listed once`() async throws {
+        try await withStore(files) { (store, _) throws in
+            let twice = ModelStore(root: store.root, shipped: store.root)
+            #expect(twice.list().count == 6)
+            #expect(try twice.resolve("qwen").lastPathComponent == "q-Q6_K-00001-of-00002.gguf")
+        }
     }
 
     @Test func `Names lead to folders and files`() async throws {
@@ -134,7 +143,7 @@ struct StoreTests {
             .deletingLastPathComponent()
         let mini = try ModelStore(root: root.appending(path: "none")).find(
             root.appending(path: "models/qalam-mini").path)
-        let summary = try ModelSummary(mini) { _ in ModelFacts() }
+        let summary = try ModelSummary(mini)
         #expect(summary.facts.architecture == "LlamaForCausalLM" && summary.facts.contextLength == 512)
         #expect(summary.facts.parameters == 4_262_144, "\(summary.facts)")
         #expect(summary.facts.quantization == "bfloat16" && summary.facts.licence == "cc-by-sa-4.0")
@@ -148,16 +157,20 @@ struct StoreTests {
         ("license: mit\n", nil), ("---\nname: x\n---\nlicense: mit\n", nil), ("", nil),
     ])
     func `The licence is in the card`(card: String, licence: String?) async throws {
-        try await withStore(["store/a/b/m-Q8_0.gguf": "1", "store/a/b/README.md": card]) { (store, _) throws in
-            var asked: URL?
-            let summary = try ModelSummary(store.find("a/b")) { url in
-                asked = url
-                var facts = ModelFacts()
-                facts.architecture = "llama"
-                return facts
-            }
-            #expect(summary.facts.licence == licence && summary.facts.architecture == "llama")
-            #expect(summary.facts.quantization == "Q8_0" && asked?.lastPathComponent == "m-Q8_0.gguf")
+        try await withStore(["store/a/b/README.md": card]) { (store, folder) throws in
+            let fields = [
+                GGUFField("general.architecture", .string("llama")), GGUFField("llama.context_length", .uint32(4096)),
+                GGUFField("tokenizer.chat_template", .string("{{ messages }}")),
+            ]
+            let file = folder.appending(path: "store/a/b/m-Q8_0.gguf")
+            try GGUF.write([], metadata: fields, to: file)
+            let facts = try ModelSummary(store.find("a/b")).facts
+            #expect(facts.licence == licence && facts.architecture == "llama" && facts.contextLength == 4096)
+            #expect(facts.quantization == "Q8_0" && facts.hasChatTemplate && facts.parameters == 0)
+            try GGUF.write([], metadata: fields + [GGUFField("general.license", .string("own"))], to: file)
+            #expect(try ModelSummary(store.find("a/b")).facts.licence == "own")
+            try Data("GGUF".utf8).write(to: file)
+            #expect(throws: FormatError.self) { try ModelSummary(store.find("a/b")) }
         }
     }
 }
