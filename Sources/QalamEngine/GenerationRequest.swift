@@ -10,6 +10,8 @@ package struct GenerationRequest: Sendable {
     package var maxTokens: Int
     /// Tokens that end the generation.
     package var stopTokens: Set<Int32>
+    /// What the answer must be like; nil for anything.
+    package var grammar: GrammarMatcher?
     /// How many of the likeliest tokens to report with each token, beside its own log-probability; nil reports nothing.
     package var logprobs: Int?
     /// Higher ones go first, and may interrupt lower ones when memory is short.

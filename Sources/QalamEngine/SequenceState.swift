@@ -24,6 +24,7 @@ struct SequenceState {
     private(set) var sampler: Sampler
     private(set) var proposalLength: ProposalLength
     private var lookup = PromptLookup()
+    private var grammar: GrammarMatcher?
     /// The most tokens that prompt and answer may have.
     private let limit: Int
 
@@ -35,6 +36,7 @@ struct SequenceState {
         tokens.reserveCapacity(min(limit, request.prompt.count + min(request.maxTokens, 512)))
         sampler = Sampler(request.sampling, prompt: request.prompt)
         proposalLength = ProposalLength(most: request.speculation.length)
+        grammar = request.grammar
     }
 
     /// Tokens still to be run.
@@ -106,10 +108,17 @@ struct SequenceState {
         _ logits: UnsafeMutableBufferPointer<Float>, _ scratch: inout Sampler.Scratch,
         _ emit: (Int, GenerationEvent) -> Void
     ) -> Int32? {
+        let allowed = grammar?.mask()
+        if let allowed, allowed.count == 0 {
+            // Nested deeper than the grammar is followed: there is no way on.
+            emit(id, .finished(.length, usage))
+            return nil
+        }
         let (token, logprobs) = sampler.next(
-            logits, Sampler.Context(tokens: tokens, logprobs: request.logprobs), &scratch)
+            logits, Sampler.Context(tokens: tokens, allowed: allowed, logprobs: request.logprobs), &scratch)
         generated += 1
-        if request.stopTokens.contains(token) {
+        _ = grammar?.accept(token)
+        if request.stopTokens.contains(token) || grammar?.isFinished == true {
             emit(id, .finished(.stop, usage))
             return nil
         }

@@ -38,7 +38,7 @@ import Testing
                 grammar = nil
             } catch {
                 refused += 1
-                guard case .unsupported = error as? GrammarError else {
+                guard case .unsupported = error else {
                     Issue.record("\(group.file): \(group.title): \(error)")
                     continue
                 }

@@ -116,7 +116,7 @@ struct SchemaOracle {
         var target = root
         let path = (reference.removingPercentEncoding ?? "").dropFirst().split(separator: "/")
         for step in path {
-            let name = step.replacing("~1", with: "/").replacing("~0", with: "~")
+            let name = String(step).replacing("~1", with: "/").replacing("~0", with: "~")
             if let index = Int(name), !target.elements.isEmpty {
                 target = target.elements[index]
             } else {

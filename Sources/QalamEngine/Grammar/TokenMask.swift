@@ -7,7 +7,8 @@ package struct TokenMask: Sendable, Equatable {
     /// How many tokens are allowed; none only where an answer can't go on.
     package let count: Int
 
-    init(words: [UInt32]) {
+    /// A bit for every token of the vocabulary, the rest of the last word 0.
+    package init(words: [UInt32]) {
         self.words = words
         count = words.reduce(0) { $0 + $1.nonzeroBitCount }
     }
