@@ -71,7 +71,7 @@ public struct QuantizedTensor: @unchecked Sendable {
         var packed = self
         let panels = Panels(size)
         var weight = kernelWeight(bias: nil)
-        k_weight_pack(panels.start, &weight)
+        withExtendedLifetime(self) { k_weight_pack(panels.start, &weight) }
         packed.panels = panels
         if isFile {
             dropPages()

@@ -75,6 +75,7 @@ public struct Weight {
                 m: m, x: x.pointer, ldx: columns, weights: start, count: pieces.count, y: y.pointer, ldy: rows)
             k_linear(&arguments)
         }
+        withExtendedLifetime(pieces) {}  // the kernel has only addresses
     }
 
     /// Rows `ids` as floats: (ids, columns).

@@ -6,7 +6,10 @@ import Testing
 /// Any JSON against Foundation's reader.
 @Suite struct GrammarJSONTests {
     private func isJSON(_ text: String) -> Bool {
-        (try? JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed)) != nil
+        // Foundation takes a comma before the end of a list.
+        let withoutStrings = text.replacing(/"([^"\\]|\\.)*"/, with: "s")
+        guard !withoutStrings.contains(",]"), !withoutStrings.contains(",}") else { return false }
+        return (try? JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed)) != nil
     }
 
     @Test(arguments: [("[],\"1-.e0", 5), ("{}\":,a\\", 6), ("01-+.eE", 6), ("\"\\un0Dd8", 5)])

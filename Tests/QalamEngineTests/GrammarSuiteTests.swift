@@ -25,7 +25,25 @@ import Testing
     }
 
     /// Valid but never written: spellings that the grammars leave out.
-    static let unwritten: Set<String> = []
+    static let unwritten: Set<String> = [
+        "const: float and integers are equal up to 64-bit representation limits: float is valid",
+        "const: float and integers are equal up to 64-bit representation limits: integer is valid",
+        "date-time: validation of date-time strings: a valid date-time with a leap second, UTC",
+        "date-time: validation of date-time strings: a valid date-time with a leap second, with minus offset",
+        "email: validation of e-mail addresses: a quoted string with a @ in the local part is valid",
+        "email: validation of e-mail addresses: a quoted string with a double dot in the local part is valid",
+        "email: validation of e-mail addresses: a quoted string with a space in the local part is valid",
+        "email: validation of e-mail addresses: an IPv4-address-literal after the @ is valid",
+        "email: validation of e-mail addresses: an IPv6-address-literal after the @ is valid",
+        "hostname: validation of host names: a valid punycoded IDN hostname",
+        "hostname: validation of host names: maximum label length",
+        "time: validation of time strings: a valid time string with leap second, Zulu",
+        "time: validation of time strings: valid leap second, large negative time-offset",
+        "time: validation of time strings: valid leap second, large positive time-offset",
+        "time: validation of time strings: valid leap second, negative time-offset",
+        "time: validation of time strings: valid leap second, positive time-offset",
+        "time: validation of time strings: valid leap second, zero time-offset",
+    ]
 
     @Test func verdictsAreTheSuites() throws {
         var (taken, refused, verdicts) = (0, 0, 0)
@@ -54,7 +72,7 @@ import Testing
             }
         }
         #expect(unwritten == Self.unwritten, "\(unwritten.sorted().joined(separator: "\n"))")
-        #expect((taken, refused, verdicts) == (0, 0, 0))
+        #expect((taken, refused, verdicts) == (162, 152, 840))
     }
 
     /// The tests' own oracle is held against the suite, and random answers against the oracle.
@@ -71,7 +89,7 @@ import Testing
             for _ in 0..<4 {
                 guard let text = grammar.randomText(&random, steps: 40, checked: false) else { continue }
                 checked += 1
-                let value = try JSONParser.parse(text, file: "answer")
+                guard let value = try parsed(text) else { continue }
                 #expect(try oracle.validates(value), "\(group.schema.json) \(String(decoding: text, as: UTF8.self))")
             }
         }

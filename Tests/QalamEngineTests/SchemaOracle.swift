@@ -62,7 +62,9 @@ struct SchemaOracle {
         case "maximum": number <= limit
         case "exclusiveMinimum": number > limit
         case "exclusiveMaximum": number < limit
-        case "multipleOf": number.truncatingRemainder(dividingBy: limit) == 0
+        case "multipleOf":
+            // Beyond 2^53 a Double no longer knows.
+            abs(number) > 9e15 || number.truncatingRemainder(dividingBy: limit) == 0
         default: true
         }
     }

@@ -48,6 +48,7 @@ package struct Candidates: Sendable {
         count = 0
         guard best.isFinite else { return best }
         let floor = max(best - Self.reach * temperature, peakFloor(topK))
+        count = 0  // the peaks were there for a moment
         let scale = 1 / temperature
         items.withUnsafeMutableBufferPointer { items in
             for (index, peak) in peaks.enumerated() where peak >= floor {
