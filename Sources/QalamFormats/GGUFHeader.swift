@@ -2,8 +2,8 @@
 internal import QalamTensors
 
 // A GGUF file: "GGUF", version, number of tensors, number of keys; the keys with their values; for each tensor its
-// name, dimensions (innermost first), type and offset; padding up to a multiple of `general.alignment`; the numbers, each
-// tensor at a multiple of the alignment. Everything is little-endian; strings are a 64-bit length and UTF-8.
+// name, dimensions (innermost first), type and offset; padding up to a multiple of `general.alignment`; the numbers,
+// each tensor at a multiple of the alignment. Everything is little-endian; strings are a 64-bit length and UTF-8.
 // (The format's description is docs/gguf.md of the ggml project.)
 
 /// The head of one GGUF file, checked against the file's length.

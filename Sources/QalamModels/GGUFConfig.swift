@@ -111,6 +111,7 @@ extension GGUFConfig {
             }
             return fields
         }
+        try checkScoreDivisor(j)
         if let size = usualHeadSize, !j.has("head_dim") {
             add("attention.key_length", .uint32(UInt32(size)))
             add("attention.value_length", .uint32(UInt32(size)))
@@ -139,6 +140,29 @@ extension GGUFConfig {
         }
         for (key, value) in try rotation(j) { add(key, value) }
         return fields
+    }
+
+    /// What Gemma's scores are divided by the root of, for which GGUF has no key; nil for other families.
+    ///
+    /// The 27B models, known by their layers, have the embedding's share of a head, the others the size of a head.
+    private func scoreDivisor(layers: Int, width: Int, heads: Int, headSize: Int) -> Int? {
+        switch (architecture, layers) {
+        case ("gemma2", 46), ("gemma3", 62): width / heads
+        case ("gemma2", _), ("gemma3", _): headSize
+        default: nil
+        }
+    }
+
+    private func checkScoreDivisor(_ j: JSONReader) throws {
+        let divisor = scoreDivisor(
+            layers: try j.positive("num_hidden_layers"), width: try j.positive("hidden_size"),
+            heads: try j.positive("num_attention_heads"),
+            headSize: try j.positive("head_dim", default: usualHeadSize ?? Self.headSize(j)))
+        guard let divisor else { return }
+        let found = try j.int("query_pre_attn_scalar", default: 256)
+        guard found == divisor else {
+            throw ModelError.unsupportedSetting(file: j.file, key: "query_pre_attn_scalar", value: "\(found)")
+        }
     }
 
     private static func uint32(_ j: JSONReader, _ name: String) throws -> UInt32 {
@@ -277,14 +301,16 @@ extension GGUFConfig {
         let bos = try metadata.optionalInt("tokenizer.ggml.bos_token_id")
         let eos = try metadata.optionalInt("tokenizer.ggml.eos_token_id")
         (json["bos_token_id"], json["eos_token_id"]) = (bos, eos)
+        // Null, not absent: some families' own default is an id that this vocabulary may not have.
+        json["pad_token_id"] = try metadata.optionalInt("tokenizer.ggml.padding_token_id") as Any? ?? NSNull()
         guard architecture != "gpt2" else { return json.merging(["activation_function": "gelu_new"]) { $1 } }
         json["hidden_act"] = architecture.hasPrefix("gemma") ? "gelu_pytorch_tanh" : "silu"
         if architecture.hasPrefix("gemma") { json["hidden_activation"] = "gelu_pytorch_tanh" }
-        if architecture.hasPrefix("gemma"), let heads = json["num_attention_heads"] as? Int, heads > 0 {
-            // What scores are divided by the root of; the 27B models, of 46 and 62 layers, have the embedding's share.
-            let isLargest = [46, 62].contains(json["num_hidden_layers"] as? Int ?? 0)
-            let share = (json["hidden_size"] as? Int ?? 0) / heads
-            json["query_pre_attn_scalar"] = isLargest ? share : json["head_dim"]
+        if let layers = json["num_hidden_layers"] as? Int, let width = json["hidden_size"] as? Int,
+            let heads = json["num_attention_heads"] as? Int, heads > 0
+        {
+            json["query_pre_attn_scalar"] = scoreDivisor(
+                layers: layers, width: width, heads: heads, headSize: json["head_dim"] as? Int ?? width / heads)
         }
         json["attention_bias"] = file.tensor(named: "blk.0.attn_output.bias") != nil
         json["mlp_bias"] = file.tensor(named: "blk.0.ffn_down.bias") != nil

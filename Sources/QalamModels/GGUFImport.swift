@@ -73,7 +73,7 @@ package struct GGUFImport {
         try writeJSON(
             settings(tokenizer, contextLength: json["max_position_embeddings"] ?? json["n_positions"]),
             to: url.appending(path: "tokenizer_config.json"))
-        try writeJSON(json, to: url.appending(path: "config.json"))
+        try writeAtomically(Array("\(jsonText(json))\n".utf8), to: url.appending(path: "config.json"))
     }
 
     /// The keys of `tokenizer_config.json`.
@@ -133,5 +133,23 @@ package struct GGUFImport {
         try rows.write(
             UnsafeRawBufferPointer(rebasing: matrix.file.buffer[matrix.bytes]), as: Self.written(type).type, to: &writer
         )
+    }
+}
+
+/// `value` as JSON, keys sorted.
+///
+/// Numbers that are no integers keep their point (`30.0`), as `transformers` checks types, and those that JSON lacks
+/// become null.
+private func jsonText(_ value: Any) -> String {
+    switch value {
+    case let truth as Bool: return "\(truth)"
+    case let number as Int: return "\(number)"
+    case let number as Double: return number.isFinite ? "\(number)" : "null"
+    case let text as String: return jsonString(text)
+    case let list as [Any]: return "[\(list.map(jsonText).joined(separator: ", "))]"
+    case let object as [String: Any]:
+        let members = object.sorted { $0.key < $1.key }.map { "\(jsonString($0.key)): \(jsonText($0.value))" }
+        return "{\n\(members.joined(separator: ",\n"))\n}"
+    default: return "null"
     }
 }
