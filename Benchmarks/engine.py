@@ -48,7 +48,8 @@ def alone(options, programs, path, label, threads):
     def peer():
         records = json.loads(run(theirs))
         speeds = {("prefill" if r["n_prompt"] else "decode"): r["avg_ts"] for r in records}
-        return {"prefill_tok_s": speeds["prefill"], "decode1_tok_s": speeds["decode"], "build": records[0]["build_commit"]}
+        return {"prefill_tok_s": speeds["prefill"], "decode1_tok_s": speeds["decode"],
+                "build": records[0]["build_commit"]}
 
     results = alternate(1 if options.quick else 3, {
         "ours": lambda: run_json(mine, ["prefill_tok_s", "decode1_tok_s", "read_gb_s"]), "llama.cpp": peer})
@@ -140,5 +141,5 @@ def clients(options, programs, path, label):
     for what, key, unit, better in (("clients8", "tok_s", "tokens/s", "higher"),
                                     ("clients8 first token", "first_ms", "ms", "lower")):
         figure = medians(results, key)
-        yield Row(f"engine {what} {label} {options.threads}t", figure["ours"], figure["llama.cpp"], unit, better, command,
-                  "llama-server", samples(results, key))
+        yield Row(f"engine {what} {label} {options.threads}t", figure["ours"], figure["llama.cpp"], unit, better,
+                  command, "llama-server", samples(results, key))

@@ -82,8 +82,10 @@ static int check(const kind *kind, k_isa isa) {
         for (int i = 1; i < 4; i++) same &= memcmp(y[1], y[i + 1], ms[i] * n * sizeof(float)) == 0;
         bool good = error < kind->bound && same;
         if (!good) printf("WRONG ");
-        if (!good || s == 2) printf("%-7s %-8s %zux%zu: error %.1e, rows %s\n", kind->name, k_isa_name(isa), rows, k, error,
-                                    same ? "do not depend on their number" : "DEPEND ON THEIR NUMBER");
+        if (!good || s == 2) {
+            printf("%-7s %-8s %zux%zu: error %.1e, rows %s\n", kind->name, k_isa_name(isa), rows, k, error,
+                   same ? "do not depend on their number" : "DEPEND ON THEIR NUMBER");
+        }
         failures += !good;
         for (int i = 0; i < 5; i++) free(y[i]);
     }

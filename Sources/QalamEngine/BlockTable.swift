@@ -35,7 +35,8 @@ struct PageStore {
         return found
     }
 
-    /// Notes what a full page holds; returns the page to use for it from now on, which may be one that was there before.
+    /// Notes what a full page holds; returns the page to use for it from now on, which may be one that was there
+    /// before.
     fileprivate mutating func share(
         _ page: Int32, after position: PrefixCache.Position, _ tokens: ArraySlice<Int32>
     ) -> (page: Int32, position: PrefixCache.Position)? {

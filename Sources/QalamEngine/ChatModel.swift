@@ -89,13 +89,13 @@ public enum EngineError: Error, Equatable, CustomStringConvertible {
         case .badMessages(let why): "The conversation can't be rendered for this model: \(why)"
         case .badOption(let name, let why): "\(name) \(why)"
         case .memoryOverflow(let prompt, let limit):
-            "The messages take \(prompt) tokens, and the server's memory for keys and values holds \(limit): shorten them, "
+            "The messages take \(prompt) tokens, and the memory for keys and values holds \(limit): shorten them, "
                 + "or give it more (--kv-memory)."
         case .busy(let limit): "The model is already at work on \(limit) requests, its limit: try again in a moment."
         case .unknownModel(let name, let known):
             "There is no model \(name); there are: \(known.joined(separator: ", "))."
         case .noMemory(let model, let bytes, let free):
-            "The model \(model) takes \(bytes >> 20) MiB, and \(free >> 20) MiB of the memory for models are free: try again "
+            "The model \(model) takes \(bytes >> 20) MiB, and \(free >> 20) MiB for models are free: try again "
                 + "when the others are done, or give it more."
         }
     }

@@ -4,7 +4,8 @@ internal import QalamTensors
 
 /// A small model that proposes tokens for a large one, with pages of its own.
 ///
-/// Speculative decoding (Leviathan et al. 2023) with coupled draws: it draws with the sequence's own random numbers, so that it agrees wherever the two models' distributions do. If it is
+/// Speculative decoding (Leviathan et al. 2023) with coupled draws: it draws with the sequence's own random numbers,
+/// so that it agrees wherever the two models' distributions do. If it is
 /// wrong, only time is lost: the large model draws every token that counts.
 struct DraftModel {
     private let decoder: Decoder

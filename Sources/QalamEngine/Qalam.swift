@@ -8,6 +8,7 @@ public enum Qalam {
     /// - Parameters:
     ///   - path: a Hugging Face folder, or a GGUF file (any part of a split one)
     ///   - configuration: memory for keys and values, sequences at once
+    /// - Returns: the model, ready to talk
     /// - Throws: errors that name what is wrong with which file
     @concurrent
     public static func load(_ path: String, configuration: EngineConfiguration = .init()) async throws -> LoadedModel {
@@ -30,8 +31,9 @@ extension ChatModel {
     /// Answers a conversation as a stream of text: `for try await piece in model.chat([.user("Hello!")])`.
     ///
     /// Ending the loop early cancels the work. A bad conversation is thrown by the loop, before its first piece.
-    public func chat(_ messages: [ChatMessage], options: ChatOptions = .init()) -> AsyncThrowingStream<String, any Error>
-    {
+    public func chat(
+        _ messages: [ChatMessage], options: ChatOptions = .init()
+    ) -> AsyncThrowingStream<String, any Error> {
         AsyncThrowingStream { continuation in
             let task = Task {
                 do {

@@ -82,7 +82,8 @@ extension DecoderConfig {
             queryKeyNorm = .perHead
             // `transformers` 5 writes the second name.
             experts = try j.experts(
-                j.has("num_experts") ? "num_experts" : "num_local_experts", normalised: j.bool("norm_topk_prob", default: false))
+                j.has("num_experts") ? "num_experts" : "num_local_experts",
+                normalised: j.bool("norm_topk_prob", default: false))
         case .mixtral: experts = try j.experts("num_local_experts", normalised: true)
         case .olmo2: (normPlacement, queryKeyNorm) = (.after, .whole)
         case .gemma2, .gemma3:

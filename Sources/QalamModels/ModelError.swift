@@ -21,7 +21,7 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
         case .unsupportedSetting(let file, let key, let value):
             "\(file): \(key): \(value) is not supported yet; use a model without it."
         case .untrainable(let family, let what):
-            "A model of type \(family.rawValue) can't be trained here, since \(what) has no gradient; train one of type "
+            "A model of type \(family.rawValue) can't be trained, since \(what) has no gradient; train one of type "
                 + DecoderFamily.trainable.map(\.rawValue).joined(separator: " or ") + "."
         case .mapped: "A model that was opened for running can't be written; open it for training."
         case .mismatch(let what): what

@@ -24,7 +24,8 @@ public struct ModelFolder {
     private let url: URL
     private let gguf: GGUF?
 
-    /// Opens a folder or file: reads config and tokenizer, checks that they belong together, leaves the weights on disk.
+    /// Opens a folder or file: reads config and tokenizer, checks that they belong together, leaves the weights on
+    /// disk.
     ///
     /// - Throws: `FormatError`, `TokenizerError`, `TemplateError` or `ModelError`, each naming what is wrong where.
     public init(_ url: URL) throws {

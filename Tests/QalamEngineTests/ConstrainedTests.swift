@@ -21,7 +21,8 @@ import Testing
         for i in proposing.indices {
             proposing[i].speculation = i.isMultiple(of: 2) ? .promptLookup(length: 5) : .draft(length: 3)
         }
-        var scheduler = try Scheduler(decoder, draft: try tinyDecoder(contextLength: 128, seed: 3), EngineConfiguration())
+        var scheduler = try Scheduler(
+            decoder, draft: try tinyDecoder(contextLength: 128, seed: 3), EngineConfiguration())
         let together = run(&scheduler, proposing).answers
         #expect(together.map(\.tokens) == requests.map { generate(decoder, $0) })
         for answer in together {

@@ -109,7 +109,7 @@ func allTexts(_ alphabet: String, length: Int) -> [String] {
 func parsed(_ text: [UInt8]) throws -> JSONValue? {
     do {
         return try JSONParser.parse(text, file: "answer")
-    } catch where text.contains(where: { $0 == 0x65 || $0 == 0x45 }) {
+    } catch  where text.contains(where: { $0 == 0x65 || $0 == 0x45 }) {
         return nil
     }
 }

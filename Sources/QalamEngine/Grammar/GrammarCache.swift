@@ -3,7 +3,8 @@ internal import Synchronization
 
 /// What is known of one grammar with one vocabulary: automata as far as they were met, and masks.
 ///
-/// Masks are split as in XGrammar (Dong et al. 2024): which tokens stay within a terminal is found once per state of the
+/// Masks are split as in XGrammar (Dong et al. 2024): which tokens stay within a terminal is found once per state of
+/// the
 /// terminal, by one walk over the trie, whatever surrounds it; only tokens that go past its end depend on the stack. Of
 /// those the walk notes the trie nodes at which the terminal may end: what lies below such a node is matched against
 /// the rest of the stack when a mask is asked for, and the mask is kept per state.

@@ -55,7 +55,8 @@ extension UnsafeBufferPointer<Float> {
 
 /// e^x for x ≤ 80 with a relative error below 2^-22; e^-87 for anything below -87 and NaN.
 ///
-/// x = n·ln 2 + r with |r| ≤ ln 2 / 2; Taylor's polynomial for e^r, and 2^n by its bits. Only exact or correctly rounded
+/// x = n·ln 2 + r with |r| ≤ ln 2 / 2; Taylor's polynomial for e^r, and 2^n by its bits. Only exact or correctly
+/// rounded
 /// operations, so that every machine gets the same.
 @inline(__always)
 func exponential(_ value: Lanes) -> Lanes {
