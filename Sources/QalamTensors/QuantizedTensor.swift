@@ -72,7 +72,7 @@ public struct QuantizedTensor: @unchecked Sendable {
         let panels = Panels(size)
         var weight = kernelWeight(bias: nil)
         withExtendedLifetime(self) { k_weight_pack(panels.start, &weight) }
-        packed.panels = panels
+        (packed.panels, packed.panelOffset) = (panels, 0)
         if isFile {
             dropPages()
         } else {

@@ -90,9 +90,8 @@ import Testing
         for i in 0..<40 { text += "r\(i) ::= r\(i + 1) r\(i + 1) | \"y\"\n" }
         text += "r40 ::= \"x\"\n"
         #expect(try Grammar(gbnf: text).accepts("yxx") == false)
-        withKnownIssue("forty doubling rules are followed no further than the bound") {
-            #expect(try Grammar(gbnf: text).accepts("yy"))
-        }
+        let accepted = try Grammar(gbnf: text).accepts("yy")
+        withKnownIssue("forty doubling rules are followed no further than the bound") { #expect(accepted) }
     }
 
     @Test func masksAgree() throws {

@@ -12,7 +12,7 @@ import Testing
         return (try? JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed)) != nil
     }
 
-    @Test(arguments: [("[],\"1-.e0", 5), ("{}\":,a\\", 6), ("01-+.eE", 6), ("\"\\un0Dd8", 5)])
+    @Test(arguments: [("[],\"1-.e0", 5), ("{}\":,a\\", 6), ("01-+.eE", 5), ("\"\\un0Dd8", 5)])
     func allShortTexts(alphabet: String, length: Int) throws {
         let grammar = try Grammar.json()
         for text in allTexts(alphabet, length: length) where grammar.accepts(text) != isJSON(text) {

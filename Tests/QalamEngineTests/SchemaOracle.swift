@@ -116,8 +116,8 @@ struct SchemaOracle {
 
     private func resolve(_ reference: String) throws -> JSONValue {
         var target = root
-        let path = (reference.removingPercentEncoding ?? "").dropFirst().split(separator: "/")
-        for step in path {
+        let path = (reference.removingPercentEncoding ?? "").split(separator: "/", omittingEmptySubsequences: false)
+        for step in path.dropFirst() {
             let name = String(step).replacing("~1", with: "/").replacing("~0", with: "~")
             if let index = Int(name), !target.elements.isEmpty {
                 target = target.elements[index]
