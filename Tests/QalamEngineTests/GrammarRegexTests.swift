@@ -37,11 +37,15 @@ import Testing
         #expect(!grammar.accepts("ÿ日😀yÉ"))
         #expect(!grammar.accepts("é日\nyÉ"))
         #expect(!grammar.accepts("é日😀yé"))
-        var matcher = GrammarMatcher(try Grammar(regex: "."), TestVocabulary.bytes)
-        #expect(!matcher.accept(bytes: [0xED, 0xA0]), "no surrogates")
-        #expect(!matcher.accept(bytes: [0xC0]), "no overlong forms")
-        #expect(!matcher.accept(bytes: [0xF4, 0x90]), "nothing past U+10FFFF")
-        #expect(matcher.accept(bytes: [0xF4, 0x8F]) && !matcher.isComplete)
+        let any = try Grammar(regex: ".")
+        func begins(_ bytes: ArraySlice<UInt8>) -> Bool {
+            var matcher = GrammarMatcher(any, TestVocabulary.bytes)
+            return matcher.accept(bytes: bytes)
+        }
+        #expect(!begins([0xED, 0xA0]), "no surrogates")
+        #expect(!begins([0xC0]), "no overlong forms")
+        #expect(!begins([0xF4, 0x90]), "nothing past U+10FFFF")
+        #expect(begins([0xF4, 0x8F]))
     }
 
     @Test(arguments: [

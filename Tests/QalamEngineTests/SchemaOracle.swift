@@ -62,7 +62,8 @@ struct SchemaOracle {
         case "maximum": number <= limit
         case "exclusiveMinimum": number > limit
         case "exclusiveMaximum": number < limit
-        case "multipleOf": number.truncatingRemainder(dividingBy: limit) == 0
+        // Past 2^53 the number is not the one that was written.
+        case "multipleOf": abs(number) > 0x1p53 || number.truncatingRemainder(dividingBy: limit) == 0
         default: true
         }
     }
@@ -114,9 +115,9 @@ struct SchemaOracle {
 
     private func resolve(_ reference: String) throws -> JSONValue {
         var target = root
-        let path = (reference.removingPercentEncoding ?? "").dropFirst().split(separator: "/")
-        for step in path {
-            let name = step.replacing("~1", with: "/").replacing("~0", with: "~")
+        let path = (reference.removingPercentEncoding ?? "").dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        for step in path.dropFirst() {
+            let name = String(step).replacing("~1", with: "/").replacing("~0", with: "~")
             if let index = Int(name), !target.elements.isEmpty {
                 target = target.elements[index]
             } else {
