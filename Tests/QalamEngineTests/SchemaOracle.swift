@@ -115,8 +115,8 @@ struct SchemaOracle {
 
     private func resolve(_ reference: String) throws -> JSONValue {
         var target = root
-        let path = (reference.removingPercentEncoding ?? "").dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-        for step in path.dropFirst() {
+        let path = (reference.removingPercentEncoding ?? "").dropFirst()
+        for step in path.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
             let name = String(step).replacing("~1", with: "/").replacing("~0", with: "~")
             if let index = Int(name), !target.elements.isEmpty {
                 target = target.elements[index]

@@ -3,9 +3,9 @@ internal import Synchronization
 
 /// What is known of one grammar with one vocabulary: automata as far as they were met, and masks.
 ///
-/// Masks are split as in XGrammar (Dong et al. 2024): which tokens stay within a terminal is found once per state of the
-/// terminal, by one walk over the trie, whatever surrounds it; only tokens that go past its end depend on the stack. Of
-/// those the walk notes the trie nodes at which the terminal may end: what lies below such a node is matched against
+/// Masks are split as in XGrammar (Dong et al. 2024): which tokens stay within a terminal is found once per state of
+/// the terminal, by one walk over the trie, whatever surrounds it; only tokens that go past its end depend on the
+/// stack. Of those the walk notes the trie nodes at which the terminal may end: what lies below such a node is matched against
 /// the rest of the stack when a mask is asked for, and the mask is kept per state.
 final class GrammarCache: Sendable {
     private let tables: Mutex<MaskTables>
@@ -66,22 +66,19 @@ struct MaskTables {
 
     /// Allows the tokens below a node that can be read from a state.
     private mutating func walk(below node: Int, from state: UInt32, into words: inout [UInt32]) {
-        let end = Int(trie.skips[node])
-        path[Int(trie.depths[node])] = state
+        let end = Int(trie.nodes[node].end)
+        path[Int(trie.nodes[node].depth)] = state
         var i = node + 1
         while i < end {
-            let depth = Int(trie.depths[i])
-            let target = states.step(path[depth - 1], Int(states.classOf[Int(trie.bytes[i])]))
+            let node = trie.nodes[i]
+            let depth = Int(node.depth)
+            let target = states.step(path[depth - 1], Int(states.classOf[Int(node.byte)]))
             if target == 0 {
-                i = Int(trie.skips[i])
+                i = Int(node.end)
                 continue
             }
             path[depth] = target
-            var token = trie.tokens[i]
-            while token >= 0 {
-                words[Int(token) >> 5] |= 1 << UInt32(token & 31)
-                token = trie.twins[Int(token)]
-            }
+            if node.token >= 0 { _ = words.allow(node, trie.twins) }
             i += 1
         }
     }
@@ -89,29 +86,18 @@ struct MaskTables {
     private mutating func lexicalMask(_ state: UInt32) -> LexicalMask {
         if let known = lexicalMasks[state] { return known }
         var mask = LexicalMask()
-        path[0] = state
-        var i = 0
-        while i < trie.bytes.count {
-            let depth = Int(trie.depths[i])
-            let target = states.lexical.step(path[depth - 1], Int(states.classOf[Int(trie.bytes[i])]))
-            if target == 0 {
-                i = Int(trie.skips[i])
-                continue
+        mask.words = Array(repeating: 0, count: trie.wordCount)
+        let count = states.lexical.walk(trie, from: state, into: &mask.words, exits: &mask.exits)
+        if count < trie.wordCount {
+            mask.tokens.reserveCapacity(count)
+            for (index, word) in mask.words.enumerated() {
+                var rest = word
+                while rest != 0 {
+                    mask.tokens.append(Int32(index * 32 + rest.trailingZeroBitCount))
+                    rest &= rest - 1
+                }
             }
-            path[depth] = target
-            var token = trie.tokens[i]
-            while token >= 0 {
-                mask.tokens.append(token)
-                token = trie.twins[Int(token)]
-            }
-            let below = Int(trie.skips[i])
-            if below > i + 1, states.lexical.accepts[Int(target)] { mask.exits.append(UInt32(i)) }
-            i = states.lexical.moves[Int(target)] ? i + 1 : below
-        }
-        if mask.tokens.count > trie.wordCount {
-            mask.words = Array(repeating: 0, count: trie.wordCount)
-            for token in mask.tokens { mask.words[Int(token) >> 5] |= 1 << UInt32(token & 31) }
-            mask.tokens = []
+            mask.words = []
         }
         lexicalMasks[state] = mask
         return mask

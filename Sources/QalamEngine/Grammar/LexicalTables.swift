@@ -16,6 +16,7 @@ struct LexicalTables {
     private(set) var accepts = [false]
     /// Whether a state has any move.
     private(set) var moves = [false]
+    private let classOf: [UInt8]
     private var marks: [UInt32]
     private var generation: UInt32 = 0
     private var pending: [UInt32] = []
@@ -23,6 +24,7 @@ struct LexicalTables {
     init(_ automaton: ByteAutomaton) {
         self.automaton = automaton
         classCount = automaton.sampleOf.count
+        classOf = automaton.classOf
         next = Array(repeating: 0, count: classCount)
         starts = Array(repeating: Self.unknown, count: automaton.starts.count)
         marks = Array(repeating: 0, count: automaton.stateCount)
@@ -95,5 +97,56 @@ struct LexicalTables {
         moves.append(set.contains { automaton.moveStarts[Int($0)] != automaton.moveStarts[Int($0) + 1] })
         next.append(contentsOf: repeatElement(Self.unknown, count: classCount))
         return state
+    }
+
+    // MARK: Tokens
+
+    /// Allows the tokens that can be read from a state, and finds the nodes at which the terminal may end with tokens
+    /// below.
+    ///
+    /// - Returns: How many tokens are allowed.
+    mutating func walk(
+        _ trie: TokenTrie, from state: UInt32, into words: inout [UInt32], exits: inout [UInt32]
+    ) -> Int {
+        var path = [UInt32](repeating: state, count: trie.deepest + 1)
+        let classOf = classOf
+        var count = 0
+        trie.nodes.withUnsafeBufferPointer { nodes in
+            path.withUnsafeMutableBufferPointer { path in
+                var i = 0
+                while i < nodes.count {
+                    let node = nodes[i]
+                    let depth = Int(node.depth)
+                    let target = step(path[depth - 1], Int(classOf[Int(node.byte)]))
+                    if target == 0 {
+                        i = Int(node.end)
+                        continue
+                    }
+                    path[depth] = target
+                    if node.token >= 0 { count += words.allow(node, trie.twins) }
+                    let end = Int(node.end)
+                    if end > i + 1, accepts[Int(target)] { exits.append(UInt32(i)) }
+                    i = moves[Int(target)] ? i + 1 : end
+                }
+            }
+        }
+        return count
+    }
+}
+
+extension [UInt32] {
+    /// Sets the bits of the tokens that end at a node; how many.
+    @inline(__always)
+    mutating func allow(_ node: TokenTrie.Node, _ twins: [Int32]) -> Int {
+        self[Int(node.token) >> 5] |= 1 &<< UInt32(truncatingIfNeeded: node.token & 31)
+        guard node.hasTwins else { return 1 }
+        var count = 1
+        var token = twins[Int(node.token)]
+        while token >= 0 {
+            self[Int(token) >> 5] |= 1 &<< UInt32(truncatingIfNeeded: token & 31)
+            count += 1
+            token = twins[Int(token)]
+        }
+        return count
     }
 }

@@ -38,8 +38,8 @@ struct SchemaTypes: OptionSet, Sendable {
 
 /// What one conjunction of schemas asks: every keyword applies to values of its own type only.
 ///
-/// A schema is a list of alternatives of these (a disjunctive normal form); subschemas stay as they are until needed, so
-/// recursion is no trouble.
+/// A schema is a list of alternatives of these (a disjunctive normal form); subschemas stay as they are until needed,
+/// so recursion is no trouble.
 struct SchemaFacets: Sendable {
     struct Bound: Sendable {
         var value: Double
