@@ -40,6 +40,12 @@ final class TokenTrie: Sendable {
     /// Per token: another with the same bytes, or -1.
     let twins: [Int32]
     let deepest: Int
+    /// Bytes up to which a token is short.
+    static let shortLength = 16
+    /// The nodes on the way to tokens that are not short, with these tokens only.
+    let longNodes: [Node]
+    /// Where each of `longNodes` is in `nodes`.
+    let longOrigins: [UInt32]
     /// Where the bytes of each token are: `texts[textStarts[id]..<textStarts[id + 1]]`; empty for special tokens.
     private let texts: [UInt8]
     private let textStarts: [UInt32]
@@ -64,6 +70,7 @@ final class TokenTrie: Sendable {
         for id in order { builder.add(text(id), id) }
         builder.close(to: 0)
         (nodes, twins, deepest) = (builder.nodes, builder.twins, builder.deepest)
+        (longNodes, longOrigins) = builder.long(Self.shortLength)
         (self.texts, textStarts) = (texts, starts)
     }
 
@@ -100,5 +107,28 @@ private struct TrieBuilder {
     /// Ends the nodes deeper than `depth`.
     mutating func close(to depth: Int) {
         while path.count > depth { nodes[path.removeLast().node].end = UInt32(nodes.count) }
+    }
+
+    /// The nodes on the way to tokens of more than `length` bytes, and where they are among all.
+    func long(_ length: Int) -> ([TokenTrie.Node], [UInt32]) {
+        // Each node ends before those that are not below it: scanned backwards, what lies below is known.
+        var kept = [Bool](repeating: false, count: nodes.count)
+        var keepsAt = [Bool](repeating: false, count: deepest + 2)
+        for index in nodes.indices.reversed() {
+            let depth = Int(nodes[index].depth)
+            kept[index] = depth > length || keepsAt[depth + 1]
+            keepsAt[depth + 1] = false
+            if kept[index] { keepsAt[depth] = true }
+        }
+        var before: [UInt32] = [0]
+        for isKept in kept { before.append((before.last ?? 0) + (isKept ? 1 : 0)) }
+        let origins = nodes.indices.filter { kept[$0] }
+        let long = origins.map { index in
+            var node = nodes[index]
+            node.end = before[Int(node.end)]
+            if Int(node.depth) <= length { (node.token, node.hasTwins) = (-1, false) }
+            return node
+        }
+        return (long, origins.map { UInt32($0) })
     }
 }

@@ -101,17 +101,37 @@ struct LexicalTables {
 
     // MARK: Tokens
 
+    /// A state from which the same texts of up to `length` bytes can be read, and the same for all far from the end of
+    /// a count: where more than `length` copies of an expression follow, it does not matter how many.
+    mutating func normalized(_ state: UInt32, length: Int) -> UInt32 {
+        if automaton.copies.isEmpty { return state }
+        let set = sets[Int(state)].map { normalized(member: $0, UInt32(length)) }
+        if set == sets[Int(state)] { return state }
+        return intern(Array(Set(set)).sorted())
+    }
+
+    private func normalized(member: UInt32, _ length: UInt32) -> UInt32 {
+        var (low, high) = (0, automaton.copies.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if automaton.copies[middle].start <= member { low = middle + 1 } else { high = middle }
+        }
+        guard low > 0 else { return member }
+        let copies = automaton.copies[low - 1]
+        let copy = (member - copies.start) / copies.size
+        guard copy < copies.count, copies.count - 1 - copy > length + 1 else { return member }
+        return member + (copies.count - length - 2 - copy) * copies.size
+    }
+
     /// Allows the tokens that can be read from a state, and finds the nodes at which the terminal may end with tokens
     /// below.
-    ///
-    /// - Returns: How many tokens are allowed.
     mutating func walk(
-        _ trie: TokenTrie, from state: UInt32, into words: inout [UInt32], exits: inout [UInt32]
-    ) -> Int {
+        _ nodes: [TokenTrie.Node], of trie: TokenTrie, from state: UInt32, into words: inout [UInt32],
+        exits: inout [UInt32]
+    ) {
         var path = [UInt32](repeating: state, count: trie.deepest + 1)
         let classOf = classOf
-        var count = 0
-        trie.nodes.withUnsafeBufferPointer { nodes in
+        nodes.withUnsafeBufferPointer { nodes in
             path.withUnsafeMutableBufferPointer { path in
                 var i = 0
                 while i < nodes.count {
@@ -123,30 +143,12 @@ struct LexicalTables {
                         continue
                     }
                     path[depth] = target
-                    if node.token >= 0 { count += words.allow(node, trie.twins) }
+                    if node.token >= 0 { words.allow(node, trie.twins) }
                     let end = Int(node.end)
                     if end > i + 1, accepts[Int(target)] { exits.append(UInt32(i)) }
                     i = moves[Int(target)] ? i + 1 : end
                 }
             }
         }
-        return count
-    }
-}
-
-extension [UInt32] {
-    /// Sets the bits of the tokens that end at a node; how many.
-    @inline(__always)
-    mutating func allow(_ node: TokenTrie.Node, _ twins: [Int32]) -> Int {
-        self[Int(node.token) >> 5] |= 1 &<< UInt32(truncatingIfNeeded: node.token & 31)
-        guard node.hasTwins else { return 1 }
-        var count = 1
-        var token = twins[Int(node.token)]
-        while token >= 0 {
-            self[Int(token) >> 5] |= 1 &<< UInt32(truncatingIfNeeded: token & 31)
-            count += 1
-            token = twins[Int(token)]
-        }
-        return count
     }
 }
