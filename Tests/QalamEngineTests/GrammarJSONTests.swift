@@ -5,18 +5,18 @@ import Testing
 
 /// Any JSON against Foundation's reader.
 @Suite struct GrammarJSONTests {
+    /// Foundation's verdict, but for a comma before the end of a list, which it lets pass.
     private func isJSON(_ text: String) -> Bool {
-        // Foundation takes a comma before the end of a list.
-        let withoutStrings = text.replacing(/"([^"\\]|\\.)*"/, with: "s")
-        guard !withoutStrings.contains(",]"), !withoutStrings.contains(",}") else { return false }
-        return (try? JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed)) != nil
+        (try? JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed)) != nil
+            && !text.replacing(/"([^"\\]|\\.)*"/, with: "0").contains(/,[ \n]*[\]}]/)
     }
 
-    @Test(arguments: [("[],\"1-.e0", 5), ("{}\":,a\\", 6), ("01-+.eE", 5), ("\"\\un0Dd8", 5)])
+    @Test(arguments: [("[],\"1-.e0", 5), ("{}\":,a\\", 6), ("01-+.eE", 6), ("\"\\un0Dd8", 5)])
     func allShortTexts(alphabet: String, length: Int) throws {
         let grammar = try Grammar.json()
         for text in allTexts(alphabet, length: length) where grammar.accepts(text) != isJSON(text) {
-            // Foundation takes surrogates that stand alone only as far as it can.
+            // Foundation has no room for 1e1000.
+            if text.contains(/[eE][+]?[0-9]{4}/) { continue }
             Issue.record("\(text): \(grammar.accepts(text))")
         }
     }

@@ -30,6 +30,24 @@ import Testing
         }
     }
 
+    /// Masks near and far from the end of a count, against every token, those longer than the count leaves included.
+    @Test(arguments: ["[a-z ]{1,45}", "a{30}[a-zé]{3,40}", "(?:ab?|b){20,50}", "(?:a{2}b{0,3}){18,40}", "[^c]{25}"])
+    func countsAreExact(pattern: String) throws {
+        var random = SplitMix(state: 21)
+        let regex = try Regex(pattern).matchingSemantics(.unicodeScalar)
+        let grammar = try Grammar(regex: pattern)
+        let list = try Grammar.schema(
+            "{\"type\": \"array\", \"items\": {\"type\": \"string\", \"pattern\": \"^(?:\(pattern))$\"}}")
+        var ended = 0
+        for _ in 0..<6 {
+            guard let text = grammar.randomText(&random, steps: 60) else { continue }
+            ended += 1
+            #expect(String(decoding: text, as: UTF8.self).wholeMatch(of: regex) != nil)
+            _ = list.randomText(&random, steps: 40)
+        }
+        #expect(ended > 0)
+    }
+
     @Test func charactersAreUTF8() throws {
         let grammar = try Grammar(regex: "[à-ü]日.[^x]\\p{Lu}")
         #expect(grammar.accepts("é日😀yÉ"))

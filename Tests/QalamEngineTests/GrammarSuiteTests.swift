@@ -26,8 +26,6 @@ import Testing
 
     /// Valid but never written: spellings that the grammars leave out.
     static let unwritten: Set<String> = [
-        "const: float and integers are equal up to 64-bit representation limits: float is valid",
-        "const: float and integers are equal up to 64-bit representation limits: integer is valid",
         "date-time: validation of date-time strings: a valid date-time with a leap second, UTC",
         "date-time: validation of date-time strings: a valid date-time with a leap second, with minus offset",
         "email: validation of e-mail addresses: a quoted string with a @ in the local part is valid",
@@ -72,7 +70,7 @@ import Testing
             }
         }
         #expect(unwritten == Self.unwritten, "\(unwritten.sorted().joined(separator: "\n"))")
-        #expect((taken, refused, verdicts) == (162, 152, 840))
+        #expect((taken, refused, verdicts) == (161, 153, 836))
     }
 
     /// The tests' own oracle is held against the suite, and random answers against the oracle.

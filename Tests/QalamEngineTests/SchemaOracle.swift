@@ -62,9 +62,8 @@ struct SchemaOracle {
         case "maximum": number <= limit
         case "exclusiveMinimum": number > limit
         case "exclusiveMaximum": number < limit
-        case "multipleOf":
-            // Beyond 2^53 a Double no longer knows.
-            abs(number) > 9e15 || number.truncatingRemainder(dividingBy: limit) == 0
+        // Past 2^53 the number is not the one that was written.
+        case "multipleOf": abs(number) > 0x1p53 || number.truncatingRemainder(dividingBy: limit) == 0
         default: true
         }
     }
@@ -116,8 +115,8 @@ struct SchemaOracle {
 
     private func resolve(_ reference: String) throws -> JSONValue {
         var target = root
-        let path = (reference.removingPercentEncoding ?? "").split(separator: "/", omittingEmptySubsequences: false)
-        for step in path.dropFirst() {
+        let path = (reference.removingPercentEncoding ?? "").dropFirst()
+        for step in path.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
             let name = String(step).replacing("~1", with: "/").replacing("~0", with: "~")
             if let index = Int(name), !target.elements.isEmpty {
                 target = target.elements[index]

@@ -11,6 +11,14 @@ struct ByteAutomaton: Sendable {
         let target: UInt32
     }
 
+    /// Copies of a repeated expression that lie one after the other, each of `size` states, and that take a byte at
+    /// least: states at the same place in two copies differ in how many copies follow, and in nothing else.
+    struct Copies: Sendable {
+        let start: UInt32
+        let size: UInt32
+        let count: UInt32
+    }
+
     private(set) var moves: [Move] = []
     /// Moves of state `s`: `moves[moveStarts[s]..<moveStarts[s + 1]]`.
     private(set) var moveStarts: [UInt32] = []
@@ -18,6 +26,8 @@ struct ByteAutomaton: Sendable {
     private(set) var emptyStarts: [UInt32] = []
     /// Per terminal: where it starts.
     let starts: [UInt32]
+    /// In the order of states; copies within copies are not listed.
+    let copies: [Copies]
     /// Per state: whether a terminal ends there.
     private(set) var accepts: [Bool] = []
 
@@ -42,6 +52,7 @@ struct ByteAutomaton: Sendable {
             ends.append(end)
         }
         self.starts = starts
+        copies = builder.copies
         accepts = Array(repeating: false, count: Int(builder.stateCount))
         for end in ends { accepts[Int(end)] = true }
         (moves, moveStarts) = Self.grouped(builder.moves, count: accepts.count)
@@ -89,6 +100,9 @@ private struct ByteAutomatonBuilder {
     private(set) var stateCount: UInt32 = 0
     private(set) var moves: [(from: UInt32, ByteAutomaton.Move)] = []
     private(set) var empties: [(from: UInt32, UInt32)] = []
+    private(set) var copies: [ByteAutomaton.Copies] = []
+    /// Whether a repetition is being built.
+    private var isRepeating = false
     private var sequences: [ScalarSet: [[ClosedRange<UInt8>]]] = [:]
 
     mutating func newState() throws(GrammarError) -> UInt32 {
@@ -154,13 +168,12 @@ private struct ByteAutomatonBuilder {
     private mutating func repeated(
         _ body: GrammarNode, _ count: (min: Int, max: Int?), _ from: UInt32, _ to: UInt32
     ) throws(GrammarError) {
+        let isOutermost = !isRepeating
+        isRepeating = true
+        defer { isRepeating = !isOutermost }
         var state = try newState()
         empties.append((from, state))
-        for _ in 0..<count.min {
-            let after = try newState()
-            try build(body, state, after)
-            state = after
-        }
+        try copy(body, count.min, &state, noted: isOutermost)
         guard let max = count.max else {
             let loop = try newState()
             empties.append((state, loop))
@@ -168,13 +181,24 @@ private struct ByteAutomatonBuilder {
             empties.append((loop, to))
             return
         }
-        for _ in count.min..<Swift.max(max, count.min) {
+        try copy(body, max - count.min, &state, leavingTo: to, noted: isOutermost)
+        empties.append((state, to))
+    }
+
+    /// Adds copies of `body` after `state`, which becomes the last one's end; before each one may leave.
+    private mutating func copy(
+        _ body: GrammarNode, _ count: Int, _ state: inout UInt32, leavingTo end: UInt32? = nil, noted: Bool
+    ) throws(GrammarError) {
+        let start = stateCount
+        for _ in 0..<max(count, 0) {
             let after = try newState()
             try build(body, state, after)
-            empties.append((state, to))
+            if let end { empties.append((state, end)) }
             state = after
         }
-        empties.append((state, to))
+        guard noted, count > 1, !body.isNullable([]) else { return }
+        let size = (stateCount - start) / UInt32(count)
+        copies.append(.init(start: start, size: size, count: UInt32(count)))
     }
 
     private mutating func embed(

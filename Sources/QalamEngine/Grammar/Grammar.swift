@@ -4,8 +4,7 @@ internal import Synchronization
 /// What an answer must look like, compiled: a pushdown automaton over bytes whose terminals are regular expressions.
 ///
 /// Immutable and shareable. What is learnt while it is used (states of automata, sets of allowed tokens) is kept with
-/// it
-/// per vocabulary, so that later answers to the same constraint start fast.
+/// it per vocabulary, so that later answers to the same constraint start fast.
 package struct Grammar: Sendable {
     let compiled: CompiledGrammar
 

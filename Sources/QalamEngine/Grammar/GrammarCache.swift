@@ -4,10 +4,9 @@ internal import Synchronization
 /// What is known of one grammar with one vocabulary: automata as far as they were met, and masks.
 ///
 /// Masks are split as in XGrammar (Dong et al. 2024): which tokens stay within a terminal is found once per state of
-/// the
-/// terminal, by one walk over the trie, whatever surrounds it; only tokens that go past its end depend on the stack. Of
-/// those the walk notes the trie nodes at which the terminal may end: what lies below such a node is matched against
-/// the rest of the stack when a mask is asked for, and the mask is kept per state.
+/// the terminal, by one walk over the trie, whatever surrounds it; only tokens that go past its end depend on the
+/// stack. Of those the walk notes the trie nodes at which the terminal may end: what lies below such a node is matched
+/// against the rest of the stack when a mask is asked for, and the mask is kept per state.
 final class GrammarCache: Sendable {
     private let tables: Mutex<MaskTables>
 
@@ -43,6 +42,21 @@ struct MaskTables {
         var tokens: [Int32] = []
         var words: [UInt32] = []
         var exits: [UInt32] = []
+
+        /// Makes a list of few bits.
+        mutating func shorten() {
+            let count = words.reduce(0) { $0 + $1.nonzeroBitCount }
+            guard count < words.count else { return }
+            tokens.reserveCapacity(count)
+            for (index, word) in words.enumerated() {
+                var rest = word
+                while rest != 0 {
+                    tokens.append(Int32(index * 32 + rest.trailingZeroBitCount))
+                    rest &= rest - 1
+                }
+            }
+            words = []
+        }
     }
 
     /// The tokens allowed in `state`.
@@ -51,14 +65,14 @@ struct MaskTables {
         var words = [UInt32](repeating: 0, count: trie.wordCount)
         for thread in states.threads[Int(state)] {
             let lexical = lexicalMask(UInt32(thread >> 32))
-            for token in lexical.tokens { words[Int(token) >> 5] |= 1 << UInt32(token & 31) }
+            words.allow(lexical.tokens)
             if !lexical.words.isEmpty { for i in words.indices { words[i] |= lexical.words[i] } }
             if lexical.exits.isEmpty { continue }
             let rest = states.state(of: UInt32(truncatingIfNeeded: thread))
             if states.threads[Int(rest)].isEmpty { continue }
             for node in lexical.exits { walk(below: Int(node), from: rest, into: &words) }
         }
-        if states.completes[Int(state)] { for id in trie.endTokens { words[Int(id) >> 5] |= 1 << UInt32(id & 31) } }
+        if states.completes[Int(state)] { words.allow(trie.endTokens) }
         let mask = TokenMask(words: words)
         if masks.count >= Self.mostMasks { masks.removeAll(keepingCapacity: true) }
         masks[state] = mask
@@ -67,53 +81,42 @@ struct MaskTables {
 
     /// Allows the tokens below a node that can be read from a state.
     private mutating func walk(below node: Int, from state: UInt32, into words: inout [UInt32]) {
-        let end = Int(trie.skips[node])
-        path[Int(trie.depths[node])] = state
+        let end = Int(trie.nodes[node].end)
+        path[Int(trie.nodes[node].depth)] = state
         var i = node + 1
         while i < end {
-            let depth = Int(trie.depths[i])
-            let target = states.step(path[depth - 1], Int(states.classOf[Int(trie.bytes[i])]))
+            let node = trie.nodes[i]
+            let depth = Int(node.depth)
+            let target = states.step(path[depth - 1], Int(states.classOf[Int(node.byte)]))
             if target == 0 {
-                i = Int(trie.skips[i])
+                i = Int(node.end)
                 continue
             }
             path[depth] = target
-            var token = trie.tokens[i]
-            while token >= 0 {
-                words[Int(token) >> 5] |= 1 << UInt32(token & 31)
-                token = trie.twins[Int(token)]
-            }
+            if node.token >= 0 { words.allow(node, trie.twins) }
             i += 1
         }
     }
 
     private mutating func lexicalMask(_ state: UInt32) -> LexicalMask {
         if let known = lexicalMasks[state] { return known }
-        var mask = LexicalMask()
-        path[0] = state
-        var i = 0
-        while i < trie.bytes.count {
-            let depth = Int(trie.depths[i])
-            let target = states.lexical.step(path[depth - 1], Int(states.classOf[Int(trie.bytes[i])]))
-            if target == 0 {
-                i = Int(trie.skips[i])
-                continue
+        var mask = LexicalMask(words: Array(repeating: 0, count: trie.wordCount))
+        let alike = states.lexical.normalized(state, length: TokenTrie.shortLength)
+        if alike == state {
+            states.lexical.walk(trie.nodes, of: trie, from: state, into: &mask.words, exits: &mask.exits)
+        } else {
+            // Short tokens as after any long count; only long ones have to be read again.
+            let known = lexicalMask(alike)
+            if known.words.isEmpty { mask.words.allow(known.tokens) } else { mask.words = known.words }
+            for node in trie.longNodes where node.token >= 0 { mask.words.forbid(node, trie.twins) }
+            mask.exits = known.exits.filter { trie.nodes[Int($0)].depth <= TokenTrie.shortLength }
+            var exits: [UInt32] = []
+            states.lexical.walk(trie.longNodes, of: trie, from: state, into: &mask.words, exits: &exits)
+            for exit in exits where trie.longNodes[Int(exit)].depth > TokenTrie.shortLength {
+                mask.exits.append(trie.longOrigins[Int(exit)])
             }
-            path[depth] = target
-            var token = trie.tokens[i]
-            while token >= 0 {
-                mask.tokens.append(token)
-                token = trie.twins[Int(token)]
-            }
-            let below = Int(trie.skips[i])
-            if below > i + 1, states.lexical.accepts[Int(target)] { mask.exits.append(UInt32(i)) }
-            i = states.lexical.moves[Int(target)] ? i + 1 : below
         }
-        if mask.tokens.count > trie.wordCount {
-            mask.words = Array(repeating: 0, count: trie.wordCount)
-            for token in mask.tokens { mask.words[Int(token) >> 5] |= 1 << UInt32(token & 31) }
-            mask.tokens = []
-        }
+        mask.shorten()
         lexicalMasks[state] = mask
         return mask
     }

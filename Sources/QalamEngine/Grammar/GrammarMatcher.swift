@@ -82,7 +82,7 @@ extension TokenMask {
     /// Just the end tokens.
     fileprivate static func ending(_ trie: TokenTrie) -> TokenMask {
         var words = [UInt32](repeating: 0, count: trie.wordCount)
-        for id in trie.endTokens { words[Int(id) >> 5] |= 1 << UInt32(id & 31) }
+        words.allow(trie.endTokens)
         return TokenMask(words: words)
     }
 }

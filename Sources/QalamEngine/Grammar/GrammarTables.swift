@@ -3,10 +3,9 @@
 /// States of the pushdown automaton of a grammar, numbered as they are met, with memory of where each byte leads.
 ///
 /// A *frame* is a place in a rule's graph to go on at, and the frame to return to after that rule. A *thread* is a
-/// state
-/// of a terminal and the frame that follows the terminal. A *state* is a set of threads and whether the text may end:
-/// all ways to read the text so far. Frames and states are interned, so that equal ones are one number and stacks share
-/// their tails (as in a graph-structured stack, Tomita 1985).
+/// state of a terminal and the frame that follows the terminal. A *state* is a set of threads and whether the text may
+/// end: all ways to read the text so far. Frames and states are interned, so that equal ones are one number and stacks
+/// share their tails (as in a graph-structured stack, Tomita 1985).
 struct GrammarTables {
     static let unknown = UInt32.max
     /// Deepest nesting of rules; more is refused.

@@ -18,21 +18,34 @@ package struct GrammarVocabulary: Sendable {
     package var count: Int { trie.count }
 }
 
-/// A trie in preorder: the nodes below node `i` are `i + 1 ..< skips[i]`.
+/// A trie in preorder: the nodes below node `i` are `i + 1 ..< nodes[i].end`.
 final class TokenTrie: Sendable {
+    struct Node: Sendable {
+        /// Where the nodes below end.
+        var end: UInt32
+        /// A token that ends here, -1 where none does.
+        var token: Int32
+        var depth: UInt16
+        /// The byte on the way into the node.
+        let byte: UInt8
+        /// Whether more tokens have these bytes.
+        var hasTwins = false
+    }
+
     let count: Int
     let endTokens: [Int32]
     /// Words of a mask.
     let wordCount: Int
-    /// Byte on the way into each node.
-    let bytes: [UInt8]
-    let depths: [UInt16]
-    let skips: [UInt32]
-    /// A token that ends at each node, -1 where none does.
-    let tokens: [Int32]
+    let nodes: [Node]
     /// Per token: another with the same bytes, or -1.
     let twins: [Int32]
     let deepest: Int
+    /// Bytes up to which a token is short.
+    static let shortLength = 16
+    /// The nodes on the way to tokens that are not short, with these tokens only.
+    let longNodes: [Node]
+    /// Where each of `longNodes` is in `nodes`.
+    let longOrigins: [UInt32]
     /// Where the bytes of each token are: `texts[textStarts[id]..<textStarts[id + 1]]`; empty for special tokens.
     private let texts: [UInt8]
     private let textStarts: [UInt32]
@@ -56,8 +69,8 @@ final class TokenTrie: Sendable {
         var builder = TrieBuilder(twins: Array(repeating: -1, count: count))
         for id in order { builder.add(text(id), id) }
         builder.close(to: 0)
-        (self.bytes, depths, tokens) = (builder.bytes, builder.depths, builder.tokens)
-        (skips, twins, deepest) = (builder.skips, builder.twins, builder.deepest)
+        (nodes, twins, deepest) = (builder.nodes, builder.twins, builder.deepest)
+        (longNodes, longOrigins) = builder.long(Self.shortLength)
         (self.texts, textStarts) = (texts, starts)
     }
 
@@ -69,10 +82,7 @@ final class TokenTrie: Sendable {
 }
 
 private struct TrieBuilder {
-    var bytes: [UInt8] = []
-    var depths: [UInt16] = []
-    var skips: [UInt32] = []
-    var tokens: [Int32] = []
+    var nodes: [TokenTrie.Node] = []
     var twins: [Int32]
     var deepest = 0
     private var path: [(byte: UInt8, node: Int)] = []
@@ -84,20 +94,41 @@ private struct TrieBuilder {
         let shared = zip(path, text).prefix { $0.byte == $1 }.count
         close(to: shared)
         for byte in text.dropFirst(shared) {
-            path.append((byte, bytes.count))
-            bytes.append(byte)
-            depths.append(UInt16(path.count))
-            skips.append(0)
-            tokens.append(-1)
+            path.append((byte, nodes.count))
+            nodes.append(.init(end: 0, token: -1, depth: UInt16(path.count), byte: byte))
         }
         deepest = max(deepest, path.count)
         guard let node = path.last?.node else { return }
-        twins[Int(id)] = tokens[node]
-        tokens[node] = id
+        twins[Int(id)] = nodes[node].token
+        nodes[node].hasTwins = twins[Int(id)] >= 0
+        nodes[node].token = id
     }
 
     /// Ends the nodes deeper than `depth`.
     mutating func close(to depth: Int) {
-        while path.count > depth { skips[path.removeLast().node] = UInt32(bytes.count) }
+        while path.count > depth { nodes[path.removeLast().node].end = UInt32(nodes.count) }
+    }
+
+    /// The nodes on the way to tokens of more than `length` bytes, and where they are among all.
+    func long(_ length: Int) -> ([TokenTrie.Node], [UInt32]) {
+        // Each node ends before those that are not below it: scanned backwards, what lies below is known.
+        var kept = [Bool](repeating: false, count: nodes.count)
+        var keepsAt = [Bool](repeating: false, count: deepest + 2)
+        for index in nodes.indices.reversed() {
+            let depth = Int(nodes[index].depth)
+            kept[index] = depth > length || keepsAt[depth + 1]
+            keepsAt[depth + 1] = false
+            if kept[index] { keepsAt[depth] = true }
+        }
+        var before: [UInt32] = [0]
+        for isKept in kept { before.append((before.last ?? 0) + (isKept ? 1 : 0)) }
+        let origins = nodes.indices.filter { kept[$0] }
+        let long = origins.map { index in
+            var node = nodes[index]
+            node.end = before[Int(node.end)]
+            if Int(node.depth) <= length { (node.token, node.hasTwins) = (-1, false) }
+            return node
+        }
+        return (long, origins.map { UInt32($0) })
     }
 }

@@ -16,6 +16,7 @@ struct LexicalTables {
     private(set) var accepts = [false]
     /// Whether a state has any move.
     private(set) var moves = [false]
+    private let classOf: [UInt8]
     private var marks: [UInt32]
     private var generation: UInt32 = 0
     private var pending: [UInt32] = []
@@ -23,6 +24,7 @@ struct LexicalTables {
     init(_ automaton: ByteAutomaton) {
         self.automaton = automaton
         classCount = automaton.sampleOf.count
+        classOf = automaton.classOf
         next = Array(repeating: 0, count: classCount)
         starts = Array(repeating: Self.unknown, count: automaton.starts.count)
         marks = Array(repeating: 0, count: automaton.stateCount)
@@ -95,5 +97,58 @@ struct LexicalTables {
         moves.append(set.contains { automaton.moveStarts[Int($0)] != automaton.moveStarts[Int($0) + 1] })
         next.append(contentsOf: repeatElement(Self.unknown, count: classCount))
         return state
+    }
+
+    // MARK: Tokens
+
+    /// A state from which the same texts of up to `length` bytes can be read, and the same for all far from the end of
+    /// a count: where more than `length` copies of an expression follow, it does not matter how many.
+    mutating func normalized(_ state: UInt32, length: Int) -> UInt32 {
+        if automaton.copies.isEmpty { return state }
+        let set = sets[Int(state)].map { normalized(member: $0, UInt32(length)) }
+        if set == sets[Int(state)] { return state }
+        return intern(Array(Set(set)).sorted())
+    }
+
+    private func normalized(member: UInt32, _ length: UInt32) -> UInt32 {
+        var (low, high) = (0, automaton.copies.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if automaton.copies[middle].start <= member { low = middle + 1 } else { high = middle }
+        }
+        guard low > 0 else { return member }
+        let copies = automaton.copies[low - 1]
+        let copy = (member - copies.start) / copies.size
+        guard copy < copies.count, copies.count - 1 - copy > length + 1 else { return member }
+        return member + (copies.count - length - 2 - copy) * copies.size
+    }
+
+    /// Allows the tokens that can be read from a state, and finds the nodes at which the terminal may end with tokens
+    /// below.
+    mutating func walk(
+        _ nodes: [TokenTrie.Node], of trie: TokenTrie, from state: UInt32, into words: inout [UInt32],
+        exits: inout [UInt32]
+    ) {
+        var path = [UInt32](repeating: state, count: trie.deepest + 1)
+        let classOf = classOf
+        nodes.withUnsafeBufferPointer { nodes in
+            path.withUnsafeMutableBufferPointer { path in
+                var i = 0
+                while i < nodes.count {
+                    let node = nodes[i]
+                    let depth = Int(node.depth)
+                    let target = step(path[depth - 1], Int(classOf[Int(node.byte)]))
+                    if target == 0 {
+                        i = Int(node.end)
+                        continue
+                    }
+                    path[depth] = target
+                    if node.token >= 0 { words.allow(node, trie.twins) }
+                    let end = Int(node.end)
+                    if end > i + 1, accepts[Int(target)] { exits.append(UInt32(i)) }
+                    i = moves[Int(target)] ? i + 1 : end
+                }
+            }
+        }
     }
 }

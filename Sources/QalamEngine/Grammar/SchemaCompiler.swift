@@ -11,9 +11,8 @@ internal import QalamTokenizers
 /// `definitions`. Annotations are read over. Everything else is refused by name: nothing is ignored.
 ///
 /// What is written is valid; not everything valid is written. Properties come in the order of their declaration, other
-/// names after them; integers have no fraction and no exponent, bounded numbers no exponent; strings with a pattern
-/// or a
-/// format and names beside declared ones have escapes only where JSON needs them; values of `enum` are spelled as
+/// names after them; integers have no fraction and no exponent, bounded numbers no exponent; strings with a pattern or
+/// a format and names beside declared ones have escapes only where JSON needs them; values of `enum` are spelled as
 /// Qalam spells them; white space is that of ``JSONText/space``. A name that is not declared may come twice.
 struct SchemaCompiler {
     /// Most alternatives that a schema is multiplied out to.

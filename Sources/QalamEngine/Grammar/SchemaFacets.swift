@@ -39,8 +39,7 @@ struct SchemaTypes: OptionSet, Sendable {
 /// What one conjunction of schemas asks: every keyword applies to values of its own type only.
 ///
 /// A schema is a list of alternatives of these (a disjunctive normal form); subschemas stay as they are until needed,
-/// so
-/// recursion is no trouble.
+/// so recursion is no trouble.
 struct SchemaFacets: Sendable {
     struct Bound: Sendable {
         var value: Double
@@ -169,6 +168,16 @@ extension JSONValue {
         }
     }
 
+    /// Whether all its numbers are surely those that were written: a double holds whole numbers below 2^53.
+    var isExact: Bool {
+        switch self {
+        case .number(let value): abs(value) < 0x1p53
+        case .array(let values): values.allSatisfy(\.isExact)
+        case .object(let members): members.allSatisfy(\.value.isExact)
+        default: true
+        }
+    }
+
     var schemaType: SchemaTypes {
         switch self {
         case .null: .null
@@ -202,7 +211,6 @@ extension JSONValue {
     }
 
     private static func text(of value: Double) -> String {
-        if let whole = Int64(exactly: value), abs(value) < 0x1p53 { return String(whole) }
-        return "\(value)"
+        Int64(exactly: value).map(String.init) ?? "\(value)"
     }
 }

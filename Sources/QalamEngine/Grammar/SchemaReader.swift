@@ -55,8 +55,11 @@ struct SchemaReader {
         case "type": facets.types.formIntersection(try types(value))
         case "enum":
             let values = try array(key, value)
+            if !value.isExact { throw unsupported("enum beyond 2^53") }
             facets.values = facets.values?.filter { old in values.contains { $0.equals(old) } } ?? values
-        case "const": facets.values = facets.values?.filter { $0.equals(value) } ?? [value]
+        case "const":
+            if !value.isExact { throw unsupported("const beyond 2^53") }
+            facets.values = facets.values?.filter { $0.equals(value) } ?? [value]
         case "not": facets.types = try isNothing(value) ? facets.types : []
         default:
             if try readsString(key, value) { return true }
@@ -196,7 +199,7 @@ struct SchemaReader {
     /// A bound; past 2^53 it may not be what was written.
     private func number(_ key: String, _ value: JSONValue) throws(GrammarError) -> Double {
         guard case .number(let number) = value else { throw invalid("\"\(key)\" must be a number") }
-        guard abs(number) <= 0x1p53 else { throw unsupported("\(key) beyond 2^53") }
+        guard abs(number) < 0x1p53 else { throw unsupported("\(key) beyond 2^53") }
         return number
     }
 

@@ -40,3 +40,34 @@ package struct TokenMask: Sendable, Equatable {
         _ = target.update(fromContentsOf: words)
     }
 }
+
+/// Bits of tokens.
+extension [UInt32] {
+    @inline(__always)
+    private mutating func set(_ token: Int32) {
+        self[Int(token) >> 5] |= 1 &<< UInt32(truncatingIfNeeded: token & 31)
+    }
+
+    mutating func allow(_ tokens: [Int32]) { for token in tokens { set(token) } }
+
+    /// Sets the bits of the tokens that end at a node.
+    @inline(__always)
+    mutating func allow(_ node: TokenTrie.Node, _ twins: [Int32]) {
+        set(node.token)
+        guard node.hasTwins else { return }
+        var token = twins[Int(node.token)]
+        while token >= 0 {
+            set(token)
+            token = twins[Int(token)]
+        }
+    }
+
+    /// Clears the bits of the tokens that end at a node.
+    mutating func forbid(_ node: TokenTrie.Node, _ twins: [Int32]) {
+        var token = node.token
+        while token >= 0 {
+            self[Int(token) >> 5] &= ~(1 &<< UInt32(truncatingIfNeeded: token & 31))
+            token = twins[Int(token)]
+        }
+    }
+}

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes suite.json: cases of the JSON Schema Test Suite for draft 2020-12.
 
-The suite (https://github.com/json-schema-org/JSON-Schema-Test-Suite, MIT licence, (c) 2012 Julian Berman) comes with
-the source package of `jsonschema`: pip download --no-binary :all: --no-deps jsonschema==4.23.0
+The suite (https://github.com/json-schema-org/JSON-Schema-Test-Suite, MIT licence, see LICENSE) comes with the source
+package of `jsonschema`: pip download --no-binary :all: --no-deps jsonschema==4.23.0
 
     make.py path/to/jsonschema-4.23.0/json
 """
