@@ -112,10 +112,3 @@ func allTexts(_ alphabet: String, length: Int) -> [String] {
     }
     return all
 }
-
-/// What an answer says; nil where only a number's exponent is beyond what a `Double` holds.
-func parsed(_ text: [UInt8]) throws -> JSONValue? {
-    let value = try? JSONParser.parse(text, file: "answer")
-    let hasExponent = text.contains(0x65) || text.contains(0x45)
-    return try value ?? (hasExponent ? nil : JSONParser.parse(text, file: "answer"))
-}
