@@ -22,9 +22,7 @@ public protocol AttentionContext {
     mutating func attend(layer: Int, qkv: Tensor, attention: AttentionLayer) -> Tensor
 }
 
-/// The context of training: `batch` whole sequences of equal length, nothing before them.
-///
-/// It has causal masks only: windows at least as long as the sequences, no softcaps and no sinks.
+/// The context of training and evaluation: `batch` whole sequences of equal length, nothing before them.
 public struct CausalContext: AttentionContext {
     /// 0, 1, … of each sequence in turn.
     public let positions: [Int32]

@@ -32,7 +32,7 @@ public struct AttentionShape: Sendable, Equatable {
 /// `qkv` is rotated in place, so it must be fresh from a projection.
 /// - Parameters:
 ///   - qkv: (B·T, (H + 2·Hkv)·D): queries, keys and values of each token side by side
-///   - attention: its shape, rotation and scale; no softcap, no sinks, and no window shorter than T
+///   - attention: the layer; with a softcap, sinks or a window shorter than T there are no gradients
 ///   - batch: B
 ///   - positions: of each row, for the rotation
 /// - Returns: (B·T, H·D)
@@ -40,8 +40,10 @@ public struct AttentionShape: Sendable, Equatable {
 public func causalAttention(_ qkv: Tensor, _ attention: AttentionLayer, batch: Int, positions: [Int32]) -> Tensor {
     let (rows, width) = qkv.rowsAndColumns
     let (s, rope) = (attention.shape, attention.rope)
-    precondition(attention.isPlain(upTo: rows / batch), "attention: \(attention.options) is not for training")
     precondition(width == s.fusedWidth && rows % batch == 0, "attention: \(qkv.shape) for \(s), batch \(batch)")
+    guard attention.isPlain(upTo: rows / batch) else {
+        return pagedAttention(qkv, attention, batch: batch, positions: positions)
+    }
     rope?.rotate(qkv, s, positions: positions)
     let out = Tensor(uninitialized: [rows, s.heads * s.headDim], on: qkv.device)
     let logSumExp = qkv.node.map { _ in Tensor(uninitialized: [s.heads * rows], on: qkv.device) }
@@ -59,6 +61,27 @@ public func causalAttention(_ qkv: Tensor, _ attention: AttentionLayer, batch: I
         rope?.rotate(dqkv, s, positions: positions, direction: -1)
         qkv.node?.add(dqkv)
     }
+}
+
+/// The same with everything that a layer may have, over pages of its own; not for training.
+private func pagedAttention(
+    _ qkv: Tensor, _ attention: AttentionLayer, batch: Int, positions: [Int32]
+) -> Tensor {
+    precondition(qkv.node == nil, "attention: \(attention.options) has no gradient")
+    let s = attention.shape
+    let T = qkv.rowsAndColumns.rows / batch
+    let count = (T + KVPages.pageTokens - 1) / KVPages.pageTokens
+    let pages = KVPages(layers: 1, shape: s, pages: max(1, batch * count), precision: .float32)
+    let spans = PagedSpans(
+        (0..<batch).map { sequence in
+            PagedSpan(
+                rows: sequence * T..<(sequence + 1) * T, start: 0,
+                pages: (sequence * count..<(sequence + 1) * count).map { Int32($0) })
+        })
+    attention.rotate(qkv, positions: positions)
+    let out = Tensor(uninitialized: [batch * T, s.heads * s.headDim], on: qkv.device)
+    pages.attend(layer: 0, qkv: qkv, spans: spans, options: attention.options, sinks: attention.sinks, out: out)
+    return out
 }
 
 /// Self-attention in which every token of a text sees all of it, for encoders; not for training.

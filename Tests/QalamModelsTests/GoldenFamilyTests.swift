@@ -28,6 +28,18 @@ import Testing
         #expect(distance(found, run(decoder, [golden.ids]).map { Double($0) }) < 1e-5)
     }
 
+    /// Whole sequences beside each other, as evaluation runs them.
+    @Test(arguments: GoldenFamily.names)
+    func wholeSequences(name: String) throws {
+        let golden = try GoldenFamily(in: folder(name))
+        let decoder = try decoder(name, golden)
+        var context = CausalContext(batch: 2, length: golden.ids.count)
+        let others = golden.ids.reversed()
+        let logits = decoder.logits(decoder.hidden(others + golden.ids, &context)).values
+        let found = logits.suffix(golden.logits.count * decoder.config.vocabularySize).map { Double($0) }
+        #expect(distance(found, golden.logits.flatMap(\.self)) < tolerance(name))
+    }
+
     /// A family without gradients says so, and one whose weights lie in files is not written.
     @Test(arguments: GoldenFamily.names)
     func training(name: String) throws {
