@@ -113,7 +113,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "QalamModelsTests", dependencies: ["QalamFormats", "QalamModels", "QalamTensors", "QalamTokenizers", "TestSupport"],
+            name: "QalamModelsTests",
+            dependencies: ["QalamFormats", "QalamModels", "QalamTensors", "QalamTokenizers", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "QalamEngineTests",
