@@ -14,12 +14,9 @@ import Testing
         let logits = makeLogits(size, seed: UInt64(size))
         for (topK, share, least) in [(0, 1, 0), (5, 1, 0), (50, 0.8, 0), (0, 0.9, 0), (0, 0.5, 0.2), (300, 1, 0.05)] {
             var candidates = Candidates()
-            _ = logits.withUnsafeBufferPointer {
-                candidates.gather($0, temperature: temperature, topK: topK)
-            }
-            if topK > 0 { candidates.keepBest(topK) }
-            if share < 1 { candidates.keepShare(Float(share)) }
-            if least > 0 { candidates.keep(weight: Float(least)) }
+            var cut = Candidates.Cut()
+            (cut.topK, cut.topP, cut.minP) = (topK, Float(share), Float(least))
+            _ = logits.withUnsafeBufferPointer { candidates.gather($0, temperature: temperature, cut) }
             var oracle = softmax(logits, temperature)
             if topK > 0 { oracle = normalised(oracle.prefix(topK)) }
             if share < 1 { oracle = normalised(nucleus(oracle, share)) }
@@ -67,6 +64,27 @@ import Testing
         }
         #expect(tokens.allSatisfy { id in oracle.contains { $0.id == id } })
         #expect(statistic < 33)  // χ² of 11 degrees of freedom: 31.3 at 0.001
+    }
+
+    /// Without filters nothing is collected: the shares of 8 stretches of a vocabulary are as they should be, and what
+    /// is masked is never drawn.
+    @Test func drawsFromAllOfALargeVocabulary() {
+        var logits = makeLogits(2000, seed: 6)
+        for i in stride(from: 0, to: 2000, by: 3) { logits[i] = -.infinity }
+        for i in 512..<768 { logits[i] = -.infinity }
+        var options = SamplingOptions()
+        options.temperature = 1.5
+        options.seed = 4
+        let tokens = draw(options, 20000, from: logits)
+        #expect(tokens.allSatisfy { logits[Int($0)] > -.infinity })
+        var statistic = 0.0
+        let oracle = softmax(logits, 1.5)
+        for stretch in [0, 1, 3, 4, 5, 6, 7] {
+            let expected = oracle.filter { $0.id / 256 == stretch }.reduce(0) { $0 + $1.p } * 20000
+            let found = Double(tokens.count { $0 / 256 == stretch })
+            statistic += (found - expected) * (found - expected) / expected
+        }
+        #expect(statistic < 22.5)  // χ² of 6 degrees of freedom at 0.001
     }
 
     /// The penalty of every token, by trying every suffix at every place.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Foundation
 
 /// The tokens that may still be drawn, with weights proportional to their probabilities.
 ///
-/// Nothing here sorts the vocabulary: it is read twice, and the filters select in O(n) on average. Ties are broken by
-/// token id, so the outcome depends on the logits alone.
+/// Nothing here sorts the vocabulary: it is read two or three times, and the filters select in O(n) on average. Ties
+/// are broken by token id, so the outcome depends on the logits alone.
 package struct Candidates: Sendable {
     /// A token, its weight, and what selection orders by: the larger comes first.
     package struct Item: Sendable {
@@ -21,12 +22,29 @@ package struct Candidates: Sendable {
     /// More than are left: the first `count` count.
     private var items: [Item] = []
     private var peaks: [Float] = []
+    private var sums: [Float] = []
     /// How many are left.
     package private(set) var count = 0
+
     /// Logits are first looked at in stretches of so many.
     private static let stretch = 256
     /// Logits of 20 temperatures below the best, e^-20 of its probability, are never drawn in practice.
     private static let reach: Float = 20
+    /// Where a nucleus mostly ends.
+    private static let nearReach: Float = 8
+
+    /// What is left after the first filters.
+    package struct Cut {
+        /// Keeps the k likeliest; 0 keeps all.
+        package var topK = 0
+        /// Keeps the likeliest whose probabilities sum to it; 1 keeps all.
+        package var topP: Float = 1
+        /// Keeps those at least so many times as likely as the likeliest; 0 keeps all.
+        package var minP: Float = 0
+
+        /// Keeps everything.
+        package init() {}
+    }
 
     /// None yet.
     package init() {}
@@ -37,46 +55,57 @@ package struct Candidates: Sendable {
     /// The sum of the weights left.
     package var total: Double { remaining.reduce(0) { $0 + Double($1.weight) } }
 
-    /// Collects from logits (V) what can be drawn at `temperature`, at least the `topK` likeliest if that isn't 0.
+    /// Collects what top-k, top-p and min-p, in this order, leave of logits (V) at `temperature`.
     ///
     /// - Returns: the best logit; nothing is collected if it is not finite
-    package mutating func gather(_ logits: UnsafeBufferPointer<Float>, temperature: Float, topK: Int) -> Float {
-        if items.count < logits.count + 8 {
-            items = Array(repeating: Item(id: 0, weight: 0, key: 0), count: logits.count + 8)
-        }
+    package mutating func gather(_ logits: UnsafeBufferPointer<Float>, temperature: Float, _ cut: Cut) -> Float {
         let best = findPeaks(logits)
-        count = 0
-        guard best.isFinite else { return best }
-        let floor = max(best - Self.reach * temperature, peakFloor(topK))
-        count = 0  // the peaks were there for a moment
-        let scale = 1 / temperature
-        items.withUnsafeMutableBufferPointer { items in
-            for (index, peak) in peaks.enumerated() where peak >= floor {
-                let end = min((index + 1) * Self.stretch, logits.count)
-                var i = index * Self.stretch
-                while i + 8 <= end {
-                    let x = logits.lanes(at: i)
-                    let isKept = x .>= floor
-                    if any(isKept) {
-                        let weights = exponential((x - best) * scale)
-                        for lane in 0..<8 {
-                            items[count] = Item(id: Int32(i + lane), weight: weights[lane], key: x[lane])
-                            count += isKept[lane] ? 1 : 0
-                        }
-                    }
-                    i += 8
-                }
-                while i < end {
-                    if logits[i] >= floor {
-                        let weight = exponential(Lanes(repeating: (logits[i] - best) * scale))[0]
-                        items[count] = Item(id: Int32(i), weight: weight, key: logits[i])
-                        count += 1
-                    }
-                    i += 1
-                }
-            }
+        guard best.isFinite else {
+            count = 0
+            return best
         }
+        let far = best - Self.reach * temperature
+        let scale = (best: best, inverse: 1 / temperature)
+        if cut.topK > 0 {
+            collect(logits, floor: max(far, peakFloor(cut.topK)), scale)
+            keepBest(cut.topK)
+            if cut.topP < 1 { keepShare(cut.topP) }
+        } else if cut.topP < 1 {
+            // The nucleus is a share of everything, but lies near the top.
+            let target = Double(cut.topP) * sumStretches(logits, floor: far, scale)
+            collect(logits, floor: best - Self.nearReach * temperature, scale)
+            if total < target { collect(logits, floor: far, scale) }
+            keepSum(target)
+        } else {
+            // Logarithms are rounded, so this is not yet the exact bound.
+            let near = cut.minP > 0 ? best + (log(cut.minP) - 0.01) * temperature : far
+            collect(logits, floor: max(far, near), scale)
+        }
+        if cut.minP > 0 { keep(weight: cut.minP) }  // the best has weight 1
         return best
+    }
+
+    /// The token at the share `u` in 0..<1 of the whole distribution; nil if the best logit is not finite.
+    ///
+    /// Nothing is collected: sums of stretches lead to the place.
+    package mutating func draw(_ logits: UnsafeBufferPointer<Float>, temperature: Float, at u: Double) -> Int32? {
+        let best = findPeaks(logits)
+        guard best.isFinite else { return nil }
+        let floor = best - Self.reach * temperature
+        let scale = (best: best, inverse: 1 / temperature)
+        var rest = u * sumStretches(logits, floor: floor, scale)
+        var place = 0
+        for (index, sum) in sums.enumerated() where sum > 0 {
+            place = index
+            if rest < Double(sum) { break }
+            rest -= Double(sum)
+        }
+        collect(logits, floor: floor, scale, in: place..<place + 1)
+        for item in remaining {
+            rest -= Double(item.weight)
+            if rest < 0 { return item.id }
+        }
+        return remaining.last?.id  // sums are rounded
     }
 
     /// Finds the largest logit of each stretch and of all.
@@ -91,13 +120,63 @@ package struct Candidates: Sendable {
         return best
     }
 
+    /// Sums the weights of each stretch that reaches `floor`, and of all.
+    private mutating func sumStretches(
+        _ logits: UnsafeBufferPointer<Float>, floor: Float, _ scale: (best: Float, inverse: Float)
+    ) -> Double {
+        sums.removeAll(keepingCapacity: true)
+        var total = 0.0
+        for (index, peak) in peaks.enumerated() {
+            let start = index * Self.stretch
+            let range = start..<min(start + Self.stretch, logits.count)
+            let sum = peak >= floor ? logits.sumOfExponentials(in: range, minus: scale.best, times: scale.inverse) : 0
+            sums.append(sum)
+            total += Double(sum)
+        }
+        return total
+    }
+
     /// A bound that at least k logits reach: k stretches have a peak as high.
     private mutating func peakFloor(_ k: Int) -> Float {
         guard k > 0, k <= peaks.count else { return -.infinity }
+        reserve(peaks.count)
         for (index, peak) in peaks.enumerated() { items[index] = Item(id: Int32(index), weight: 0, key: peak) }
         count = peaks.count
         keepBest(k)
         return remaining.reduce(.infinity) { min($0, $1.key) }
+    }
+
+    /// Collects the logits of at least `floor` in some stretches, all of them unless told otherwise.
+    private mutating func collect(
+        _ logits: UnsafeBufferPointer<Float>, floor: Float, _ scale: (best: Float, inverse: Float),
+        in stretches: Range<Int>? = nil
+    ) {
+        reserve(logits.count)
+        count = items.withUnsafeMutableBufferPointer { items in
+            var filled = 0
+            for index in stretches ?? peaks.indices where peaks[index] >= floor {
+                let start = index * Self.stretch
+                for i in start..<min(start + Self.stretch, logits.count) {
+                    // Written always and kept sometimes: branches would be mispredicted.
+                    items[filled].id = Int32(truncatingIfNeeded: i)
+                    items[filled].key = logits[i]
+                    filled += logits[i] >= floor ? 1 : 0
+                }
+            }
+            for start in stride(from: 0, to: filled, by: 8) {
+                let end = min(start + 8, filled)
+                var x = Lanes(repeating: 0)
+                for i in start..<end { x[i - start] = items[i].key }
+                let weights = exponential((x - scale.best) * scale.inverse)
+                for i in start..<end { items[i].weight = weights[i - start] }
+            }
+            return filled
+        }
+    }
+
+    /// Makes room for `count` items and one that is not kept.
+    private mutating func reserve(_ count: Int) {
+        if items.count <= count { items = Array(repeating: Item(id: 0, weight: 0, key: 0), count: count + 1) }
     }
 
     /// Keeps the k with the largest keys.
@@ -108,7 +187,11 @@ package struct Candidates: Sendable {
 
     /// Keeps the fewest with the largest keys whose weights sum to the share `p` of all.
     package mutating func keepShare(_ p: Float) {
-        let target = Double(p) * total
+        keepSum(Double(p) * total)
+    }
+
+    /// Keeps the fewest with the largest keys whose weights sum to `target`.
+    private mutating func keepSum(_ target: Double) {
         count = select(reaching: target) { Double($0.weight) }
     }
 

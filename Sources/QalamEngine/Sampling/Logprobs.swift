@@ -28,14 +28,16 @@ struct Distribution {
     init(_ logits: UnsafeBufferPointer<Float>, top count: Int) {
         let logSum = logits.logSumExp(largest: logits.largest(in: 0..<logits.count))
         self.logSum = logSum
-        // One pass: almost every token is below the last of the list.
+        // Almost every stretch is below the last of the list.
         var top: [(token: Int32, logit: Float)] = []
-        var floor = -Float.infinity
-        for i in logits.indices where logits[i] > floor || (top.count < count && !logits[i].isNaN) {
-            let place = top.firstIndex { $0.logit < logits[i] } ?? top.count
-            top.insert((Int32(i), logits[i]), at: place)
-            if top.count > count { top.removeLast() }
-            if top.count == count { floor = top.last?.logit ?? .infinity }
+        for start in stride(from: 0, to: count > 0 ? logits.count : 0, by: 256) {
+            let range = start..<min(start + 256, logits.count)
+            if top.count == count, let last = top.last, logits.largest(in: range) <= last.logit { continue }
+            for i in range where !logits[i].isNaN && (top.count < count || logits[i] > top[count - 1].logit) {
+                let place = top.firstIndex { $0.logit < logits[i] } ?? top.count
+                top.insert((Int32(i), logits[i]), at: place)
+                if top.count > count { top.removeLast() }
+            }
         }
         self.top = top.map { TokenLogprobs.Entry(token: $0.token, logprob: $0.logit - logSum) }
     }

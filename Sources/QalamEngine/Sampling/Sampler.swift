@@ -82,20 +82,38 @@ package struct Sampler: Sendable {
         penalise(logits, context.tokens, &scratch)
         let logits = UnsafeBufferPointer(logits)
         guard options.temperature > 0 else { return likeliest(logits, context.allowed) }
-        let topK = options.mirostat == nil ? options.topK : 0
-        let best = scratch.candidates.gather(logits, temperature: options.temperature, topK: topK)
+        if !hasFilters {
+            let token = scratch.candidates.draw(logits, temperature: options.temperature, at: uniform(stream: 0))
+            return token ?? likeliest(logits, context.allowed)
+        }
+        let best = scratch.candidates.gather(logits, temperature: options.temperature, cut)
         guard best.isFinite else { return likeliest(logits, context.allowed) }
         if options.mirostat != nil { return drawBounded(&scratch.candidates) }
         filter(&scratch.candidates)
         return scratch.candidates.item(at: uniform(stream: 0)).id
     }
 
+    /// Whether anything is left out of the distribution.
+    private var hasFilters: Bool {
+        options.mirostat != nil || options.topK > 0 || options.topP < 1 || options.minP > 0 || options.typicalP < 1
+            || options.xtcProbability > 0
+    }
+
+    /// Top-k, top-p and min-p; mirostat has its own.
+    private var cut: Candidates.Cut {
+        var cut = Candidates.Cut()
+        guard options.mirostat == nil else { return cut }
+        cut.topK = options.topK
+        cut.topP = options.topP
+        cut.minP = options.minP
+        return cut
+    }
+
     /// The first of the largest; NaN counts as the smallest.
     ///
     /// If none is above -∞, the first that is allowed.
     private func likeliest(_ logits: UnsafeBufferPointer<Float>, _ allowed: TokenMask?) -> Int32 {
-        let best = logits.largest(in: 0..<logits.count)
-        if best > -.infinity, let index = logits.firstIndex(of: best) { return Int32(index) }
+        if let index = logits.indexOfLargest() { return Int32(index) }
         guard let allowed, let word = allowed.words.firstIndex(where: { $0 != 0 }) else { return 0 }
         return Int32(word * 32 + allowed.words[word].trailingZeroBitCount)
     }
@@ -134,11 +152,8 @@ package struct Sampler: Sendable {
         (scratch.lengths, scratch.worst) = (lengths, worst)
     }
 
-    /// Top-k, top-p, min-p, typical and XTC, in this order.
+    /// Typical and XTC, in this order, on what the cut has left.
     private func filter(_ candidates: inout Candidates) {
-        if options.topK > 0 { candidates.keepBest(options.topK) }
-        if options.topP < 1 { candidates.keepShare(options.topP) }
-        if options.minP > 0 { candidates.keep(weight: options.minP) }  // the best has weight 1
         if options.typicalP < 1 { keepTypical(&candidates) }
         if options.xtcProbability > 0, uniform(stream: 1) < Double(options.xtcProbability) {
             candidates.dropTop(weight: options.xtcThreshold * Float(candidates.total))

@@ -28,6 +28,33 @@ extension UnsafeBufferPointer<Float> {
         return result
     }
 
+    /// The first of the largest numbers; NaN counts as -∞, and nothing is found if all are that small.
+    func indexOfLargest() -> Int? {
+        var (best, stretch) = (-Float.infinity, 0..<0)
+        for start in stride(from: 0, to: count, by: 256) {
+            let range = start..<Swift.min(start + 256, count)
+            let peak = largest(in: range)
+            if peak > best { (best, stretch) = (peak, range) }
+        }
+        return stretch.first { self[$0] == best }
+    }
+
+    /// The sum of e^((x - origin) · scale) over a range.
+    func sumOfExponentials(in range: Range<Int>, minus origin: Float, times scale: Float) -> Float {
+        var sum = Lanes(repeating: 0)
+        var i = range.lowerBound
+        while i + 8 <= range.upperBound {
+            sum += exponential((lanes(at: i) - origin) * scale)
+            i += 8
+        }
+        if i < range.upperBound {
+            var rest = Lanes(repeating: -.infinity)
+            for lane in 0..<range.upperBound - i { rest[lane] = (self[i + lane] - origin) * scale }
+            sum += exponential(rest)
+        }
+        return sum.sum()
+    }
+
     /// The log of the sum of the exponentials, where `largest` is the largest number.
     ///
     /// Blocks of 1,024 are summed in `Double`: 2^17 small terms would be lost in a float.
@@ -35,19 +62,8 @@ extension UnsafeBufferPointer<Float> {
         guard largest.isFinite else { return largest }
         var sum = 0.0
         for start in stride(from: 0, to: count, by: 1024) {
-            let end = Swift.min(start + 1024, count)
-            var block = Lanes(repeating: 0)
-            var i = start
-            while i + 8 <= end {
-                block += exponential(lanes(at: i) - largest)
-                i += 8
-            }
-            if i < end {
-                var rest = Lanes(repeating: -.infinity)
-                for lane in 0..<end - i { rest[lane] = self[i + lane] - largest }
-                block += exponential(rest)
-            }
-            sum += Double(block.sum())
+            let range = start..<Swift.min(start + 1024, count)
+            sum += Double(sumOfExponentials(in: range, minus: largest, times: 1))
         }
         return largest + Float(log(sum))
     }
@@ -56,8 +72,7 @@ extension UnsafeBufferPointer<Float> {
 /// e^x for x ≤ 80 with a relative error below 2^-22; e^-87 for anything below -87 and NaN.
 ///
 /// x = n·ln 2 + r with |r| ≤ ln 2 / 2; Taylor's polynomial for e^r, and 2^n by its bits. Only exact or correctly
-/// rounded
-/// operations, so that every machine gets the same.
+/// rounded operations, so that every machine gets the same.
 @inline(__always)
 func exponential(_ value: Lanes) -> Lanes {
     var x = value
