@@ -85,6 +85,7 @@ extern const k_table k_table_generic;
 #if defined(__x86_64__)
 extern const k_table k_table_avx2;
 extern const k_table k_table_avx512;
+extern const k_table k_table_avx512vnni;
 #elif defined(__aarch64__)
 extern const k_table k_table_neon;
 #endif
@@ -127,6 +128,9 @@ void *k_scratch(k_scratch_kind kind, size_t bytes);
 #define K_JOIN(a, b) K_JOIN_(a, b)
 /// K_FN(k_rmsnorm) is k_rmsnorm_avx2 in kernels_avx2.c.
 #define K_FN(name) K_JOIN(name, K_SUFFIX)
+
+/// Before a loop over sums: they become registers only if it is gone.
+#define K_UNROLL _Pragma("clang loop unroll(full)")
 
 /// Vectors of K_VF floats, and of as many 32-bit integers. The `u` types may lie at any address of a float.
 typedef float k_vf __attribute__((ext_vector_type(K_VF)));

@@ -69,7 +69,7 @@ public struct QuantizedTensor: @unchecked Sendable {
         let size = k_weight_panel_bytes(type.kernelType, rows, columns)
         guard size > 0 else { return self }
         var packed = self
-        let panels = Panels(size)
+        let panels = Panels(byteCount: size)
         var weight = kernelWeight(bias: nil)
         withExtendedLifetime(self) { k_weight_pack(panels.start, &weight) }
         (packed.panels, packed.panelOffset) = (panels, 0)
@@ -110,23 +110,4 @@ public struct QuantizedTensor: @unchecked Sendable {
         guard end > start, let first = UnsafeMutableRawPointer(bitPattern: start) else { return }
         madvise(first, end - start, MADV_DONTNEED)
     }
-}
-
-/// Memory of reordered blocks, in huge pages where the system grants them.
-///
-/// `@unchecked Sendable`: written once, before it is shared.
-private final class Panels: @unchecked Sendable {
-    let start: UnsafeMutableRawPointer
-
-    init(_ size: Int) {
-        start = .allocate(byteCount: size, alignment: 64)
-        #if os(Linux)
-            let huge = 2 << 20
-            let from = (Int(bitPattern: start) + huge - 1) / huge * huge
-            let end = (Int(bitPattern: start) + size) / huge * huge
-            if end > from { madvise(UnsafeMutableRawPointer(bitPattern: from), end - from, MADV_HUGEPAGE) }
-        #endif
-    }
-
-    deinit { start.deallocate() }
 }

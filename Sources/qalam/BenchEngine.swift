@@ -51,16 +51,16 @@ struct BenchEngine: ParsableCommand {
         let start = ContinuousClock.now
         let decoder = try ModelFolder.decoder(at: URL(filePath: model.model))
         let opening = (ContinuousClock.now - start) / .seconds(1)
-        let trial = EngineTrial(
+        var trial = try EngineTrial(
             decoder: decoder, precision: CachePrecision(rawValue: cache) ?? .float16, most: sizes.max() ?? 1)
         guard prompt + tokens < decoder.config.contextLength else {
             throw ValidationError("--prompt and --tokens must fit the context of \(decoder.config.contextLength).")
         }
         var figures: [String: Any] = ["open_ms": opening * 1000, "prompt": prompt, "cache": cache]
-        figures["prefill_tok_s"] = Double(prompt) / (try middle { try trial.prefill(prompt) })
-        figures["first_token_ms"] = try middle { try trial.prefill(16) } * 1000
+        figures["prefill_tok_s"] = Double(prompt) / middle { trial.prefill(prompt) }
+        figures["first_token_ms"] = middle { trial.prefill(16) } * 1000
         for size in sizes {
-            figures["decode\(size)_tok_s"] = Double(size) / (try middle { try trial.decode(size, tokens: tokens) })
+            figures["decode\(size)_tok_s"] = Double(size) / middle { trial.decode(size, tokens: tokens) }
         }
         figures["peak_rss_mb"] = peakMemory()
         figures["read_gb_s"] = Device.cpu.readBandwidth() / 1e9
@@ -68,9 +68,9 @@ struct BenchEngine: ParsableCommand {
         try show(figures)
     }
 
-    private func middle(_ body: () throws -> Double) throws -> Double {
-        _ = try body()
-        return try (0..<repeats).map { _ in try body() }.sorted()[repeats / 2]
+    private func middle(_ body: () -> Double) -> Double {
+        _ = body()
+        return (0..<repeats).map { _ in body() }.sorted()[repeats / 2]
     }
 
     /// The bytes of the model's weight files: what decoding reads for each token.
@@ -102,43 +102,45 @@ struct BenchEngine: ParsableCommand {
     }
 }
 
-/// Runs a scheduler on made-up ids and times its steps.
+/// Runs a scheduler on made-up ids and times its steps; the memory for keys and values serves all trials.
 private struct EngineTrial {
-    let decoder: Decoder
-    let precision: CachePrecision
-    let most: Int
+    private var scheduler: Scheduler
+    private let vocabulary: Int
 
-    private func scheduler() throws -> Scheduler {
+    init(decoder: Decoder, precision: CachePrecision, most: Int) throws {
         var configuration = EngineConfiguration()
         configuration.cachePrecision = precision
         configuration.maxSequences = most
         configuration.prefixCache = false
         configuration.kvMemory = 4 << 30
-        return try Scheduler(decoder, configuration)
+        scheduler = try Scheduler(decoder, configuration)
+        vocabulary = decoder.config.vocabularySize
     }
 
-    private func request(_ prompt: Int, tokens: Int, salt: Int) -> GenerationRequest {
-        let vocabulary = decoder.config.vocabularySize
+    private mutating func add(_ prompt: Int, tokens: Int, salt: Int) {
         let ids = (0..<prompt).map { Int32(($0 * 7919 + salt * 104_729 + 11) % vocabulary) }
         var sampling = SamplingOptions()
         sampling.temperature = 0
-        return GenerationRequest(prompt: ids, sampling: sampling, maxTokens: tokens, stopTokens: [])
+        _ = scheduler.add(GenerationRequest(prompt: ids, sampling: sampling, maxTokens: tokens, stopTokens: []))
+    }
+
+    private mutating func finish() {
+        while !scheduler.isEmpty { scheduler.step { _, _ in } }
     }
 
     /// Seconds from a prompt to its first token.
-    func prefill(_ count: Int) throws -> Double {
-        var scheduler = try scheduler()
-        _ = scheduler.add(request(count, tokens: 1, salt: 0))
-        return ContinuousClock().measure { while !scheduler.isEmpty { scheduler.step { _, _ in } } } / .seconds(1)
+    mutating func prefill(_ count: Int) -> Double {
+        add(count, tokens: 1, salt: 0)
+        return ContinuousClock().measure { finish() } / .seconds(1)
     }
 
     /// Seconds of one step that writes a token of each of `size` sequences, on average.
-    func decode(_ size: Int, tokens: Int) throws -> Double {
-        var scheduler = try scheduler()
-        for salt in 0..<size { _ = scheduler.add(request(16, tokens: tokens + 8, salt: salt)) }
+    mutating func decode(_ size: Int, tokens: Int) -> Double {
+        for salt in 0..<size { add(16, tokens: tokens + 8, salt: salt) }
         for _ in 0..<4 { scheduler.step { _, _ in } }
         let steps = tokens - 1
-        return ContinuousClock().measure { for _ in 0..<steps { scheduler.step { _, _ in } } } / .seconds(1)
-            / Double(steps)
+        let time = ContinuousClock().measure { for _ in 0..<steps { scheduler.step { _, _ in } } }
+        finish()
+        return time / .seconds(1) / Double(steps)
     }
 }

@@ -17,7 +17,13 @@
 
 // MARK: Instruction sets
 
-typedef enum { K_ISA_GENERIC = 0, K_ISA_AVX2 = 1, K_ISA_AVX512 = 2, K_ISA_NEON = 3 } k_isa;
+typedef enum {
+    K_ISA_GENERIC = 0,
+    K_ISA_AVX2 = 1,
+    K_ISA_AVX512 = 2,
+    K_ISA_AVX512VNNI = 3,
+    K_ISA_NEON = 4,
+} k_isa;
 
 /// The instruction set in use: the best the processor has, unless `k_isa_select` chose another.
 k_isa k_isa_current(void);

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Products with blocks for x86-64 with AVX-512 VNNI; everything else is that of AVX-512.
+#if defined(__x86_64__)
+#define K_SUFFIX _avx512vnni
+#define K_VF 16
+#define K_HAS_FMA 1
+#define K_X86 1
+#define K_AVX512 1
+#define K_VNNI 1
+
+#include <immintrin.h>
+#include "internal.h"
+#include "weight_layout.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define K_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c,avx2"
+#pragma clang attribute push(__attribute__((target(K_TARGET))), apply_to = function)
+#include "Shared/vector.inc"
+#include "Shared/weight_activation.inc"
+#include "Shared/weight_quads.inc"
+#include "Shared/weight_float.inc"
+#include "Shared/weight_unpack.inc"
+#include "Shared/weight_tile.inc"
+#include "Shared/weight_vector.inc"
+#include "Shared/weight_linear.inc"
+#pragma clang attribute pop
+
+#define k_linear_avx512 k_linear_avx512vnni
+#define K_ENTRY_AVX512(result, name, parameters, arguments) .name = name##_avx512,
+#define K_DECLARE_AVX512(result, name, parameters, arguments) __typeof__(name) name##_avx512;
+K_KERNELS(K_DECLARE_AVX512)
+const k_table k_table_avx512vnni = {K_KERNELS(K_ENTRY_AVX512)};
+#endif
