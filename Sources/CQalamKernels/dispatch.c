@@ -3,6 +3,14 @@
 // Which instruction set runs: chosen once when the program starts, and the public functions that forward to it.
 #include "internal.h"
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+
+static bool has_dot_products(void) { return getauxval(AT_HWCAP) >> 20 & 1; }  // HWCAP_ASIMDDP
+#elif defined(__aarch64__)
+static bool has_dot_products(void) { return true; }
+#endif
+
 static k_isa current_isa = K_ISA_GENERIC;
 static const k_table *current = &k_table_generic;
 
@@ -25,6 +33,8 @@ const k_table *k_table_of(k_isa isa) {
 #elif defined(__aarch64__)
     case K_ISA_NEON:
         return &k_table_neon;
+    case K_ISA_NEON_DOT:
+        return has_dot_products() ? &k_table_neondot : NULL;
 #endif
     default:
         return NULL;
@@ -42,7 +52,7 @@ bool k_isa_select(k_isa isa) {
 k_isa k_isa_current(void) { return current_isa; }
 
 const char *k_isa_name(k_isa isa) {
-    static const char *const names[] = {"generic", "avx2", "avx512", "avx512vnni", "neon"};
+    static const char *const names[] = {"generic", "avx2", "avx512", "avx512vnni", "neon", "neondot"};
     return names[isa];
 }
 
@@ -50,7 +60,7 @@ __attribute__((constructor)) static void choose_best(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
 #endif
-    for (int isa = K_ISA_NEON; isa >= K_ISA_GENERIC; isa--) {
+    for (int isa = K_ISA_NEON_DOT; isa >= K_ISA_GENERIC; isa--) {
         if (k_isa_select((k_isa)isa)) return;
     }
 }

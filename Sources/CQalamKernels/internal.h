@@ -88,6 +88,7 @@ extern const k_table k_table_avx512;
 extern const k_table k_table_avx512vnni;
 #elif defined(__aarch64__)
 extern const k_table k_table_neon;
+extern const k_table k_table_neondot;
 #endif
 
 // MARK: Pages (dispatch.c)
@@ -145,6 +146,14 @@ K_KERNELS(K_DECLARE)
 #define K_ENTRY(result, name, parameters, arguments) .name = K_FN(name),
 /// The table of this instruction set, to be written once after the bodies.
 #define K_DEFINE_TABLE const k_table K_FN(k_table) = {K_KERNELS(K_ENTRY)};
+
+#define K_DECLARE_BASE(result, name, parameters, arguments) __typeof__(name) K_JOIN(name, K_BASE);
+#define K_ENTRY_BASE(result, name, parameters, arguments) .name = K_JOIN(name, K_BASE),
+/// The table of an instruction set that has a k_linear of its own, and all else from the one whose suffix is K_BASE.
+#define K_DEFINE_TABLE_WITH_LINEAR                                                                                     \
+    K_KERNELS(K_DECLARE_BASE)                                                                                          \
+    _Pragma("clang diagnostic ignored \"-Winitializer-overrides\"")                                                    \
+    const k_table K_FN(k_table) = {K_KERNELS(K_ENTRY_BASE).k_linear = K_FN(k_linear)};
 #endif
 
 #pragma clang assume_nonnull end

@@ -8,6 +8,7 @@
 #define K_X86 1
 #define K_AVX512 1
 #define K_VNNI 1
+#define K_DOT 1
 
 #include <immintrin.h>
 #include "internal.h"
@@ -28,9 +29,6 @@
 #include "Shared/weight_linear.inc"
 #pragma clang attribute pop
 
-#define k_linear_avx512 k_linear_avx512vnni
-#define K_ENTRY_AVX512(result, name, parameters, arguments) .name = name##_avx512,
-#define K_DECLARE_AVX512(result, name, parameters, arguments) __typeof__(name) name##_avx512;
-K_KERNELS(K_DECLARE_AVX512)
-const k_table k_table_avx512vnni = {K_KERNELS(K_ENTRY_AVX512)};
+#define K_BASE _avx512
+K_DEFINE_TABLE_WITH_LINEAR
 #endif

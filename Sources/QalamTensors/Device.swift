@@ -43,6 +43,16 @@ public final class Device: Sendable {
     /// The instruction set that the kernels were chosen for, such as "avx2".
     public var instructionSet: String { String(cString: k_isa_name(k_isa_current())) }
 
+    /// Chooses another instruction set than the best: for tests and comparisons, before any other work.
+    ///
+    /// - Returns: false if there is none of that name, or this processor lacks it
+    package func useInstructionSet(_ name: String) -> Bool {
+        let sets = K_ISA_GENERIC.rawValue...K_ISA_NEON_DOT.rawValue
+        guard let set = sets.map({ k_isa(rawValue: $0) }).first(where: { String(cString: k_isa_name($0)) == name })
+        else { return false }
+        return k_isa_select(set)
+    }
+
     /// Returns every block that no tensor uses to the system.
     public func trim() {
         blocks.withLock { blocks in

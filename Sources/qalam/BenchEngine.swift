@@ -29,6 +29,9 @@ struct BenchEngine: ParsableCommand {
     @Option(help: "How keys and values are kept: float32, float16 or int8.")
     var cache = CachePrecision.float16.rawValue
 
+    @Option(help: "An instruction set other than the best: generic, avx2, avx512, avx512vnni, neon or neondot.")
+    var instructionSet: String?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -48,6 +51,9 @@ struct BenchEngine: ParsableCommand {
 
     func run() throws {
         try model.apply()
+        if let instructionSet, !Device.cpu.useInstructionSet(instructionSet) {
+            throw ValidationError("--instruction-set \(instructionSet): this processor has no such kernels.")
+        }
         let start = ContinuousClock.now
         let decoder = try ModelFolder.decoder(at: URL(filePath: model.model))
         let opening = (ContinuousClock.now - start) / .seconds(1)
@@ -65,6 +71,7 @@ struct BenchEngine: ParsableCommand {
         figures["peak_rss_mb"] = peakMemory()
         figures["read_gb_s"] = Device.cpu.readBandwidth() / 1e9
         figures["weights_mb"] = Double(try weightBytes()) / 1e6
+        figures["instruction_set"] = Device.cpu.instructionSet
         try show(figures)
     }
 

@@ -14,7 +14,9 @@ struct InstructionSet: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    static let available: [InstructionSet] = [K_ISA_GENERIC, K_ISA_AVX2, K_ISA_AVX512, K_ISA_NEON].compactMap { isa in
+    static let all = [K_ISA_GENERIC, K_ISA_AVX2, K_ISA_AVX512, K_ISA_AVX512VNNI, K_ISA_NEON, K_ISA_NEON_DOT]
+
+    static let available: [InstructionSet] = all.compactMap { isa in
         k_table_of(isa) == nil ? nil : InstructionSet(name: String(cString: k_isa_name(isa)), rawValue: isa.rawValue)
     }
 }
@@ -44,7 +46,7 @@ struct InstructionSet: Sendable, CustomTestStringConvertible {
     @Test func refusesInstructionSetsOfOtherProcessors() {
         let current = k_isa_current()
         #expect(InstructionSet.available.contains { $0.name == String(cString: k_isa_name(current)) })
-        for isa in [K_ISA_AVX2, K_ISA_AVX512, K_ISA_NEON] where k_table_of(isa) == nil {
+        for isa in InstructionSet.all where k_table_of(isa) == nil {
             #expect(!k_isa_select(isa))
         }
         #expect(k_isa_current() == current)

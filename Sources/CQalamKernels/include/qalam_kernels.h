@@ -23,6 +23,7 @@ typedef enum {
     K_ISA_AVX512 = 2,
     K_ISA_AVX512VNNI = 3,
     K_ISA_NEON = 4,
+    K_ISA_NEON_DOT = 5,
 } k_isa;
 
 /// The instruction set in use: the best the processor has, unless `k_isa_select` chose another.

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Products with blocks for arm64 with dot products (Armv8.2, every Apple processor); everything else is that of NEON.
+#if defined(__aarch64__)
+#define K_SUFFIX _neondot
+#define K_VF 4
+#define K_HAS_FMA 1
+#define K_NEON 1
+#define K_DOT 1
+
+#include <arm_neon.h>
+#include "internal.h"
+#include "weight_layout.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+#include "Shared/vector.inc"
+#include "Shared/weight_activation.inc"
+#include "Shared/weight_quads.inc"
+#include "Shared/weight_float.inc"
+#include "Shared/weight_unpack.inc"
+#include "Shared/weight_tile.inc"
+#include "Shared/weight_vector.inc"
+#include "Shared/weight_linear.inc"
+#pragma clang attribute pop
+
+#define K_BASE _neon
+K_DEFINE_TABLE_WITH_LINEAR
+#endif
