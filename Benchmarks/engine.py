@@ -2,6 +2,7 @@
 import concurrent.futures
 import http.client
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -32,6 +33,9 @@ def engine(options):
             yield together(options, programs, path, label)
             if kind in ("Q8_0", "Q4_0"):
                 yield from clients(options, programs, path, label)
+            if kind == "Q8_0":
+                yield from start(options, programs, path, label)
+                yield cached(options, path, label)
 
 
 def ours(options, path, threads, *more):
@@ -83,14 +87,65 @@ def together(options, programs, path, label):
                shown(mine), "llama.cpp batched-bench", samples(results, "decode16_tok_s"))
 
 
+# MARK: Whole processes
+
+
+def timed(arguments):
+    """Seconds of a process and the most memory it had, in MB."""
+    begun = time.perf_counter()
+    child = subprocess.Popen([str(a) for a in arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    if status != 0:
+        raise BenchError(f"`{shown(arguments)}` ended with status {status}")
+    scale = 1 if sys.platform == "darwin" else 1024
+    return {"seconds": time.perf_counter() - begun, "peak_mb": usage.ru_maxrss * scale / 1e6}
+
+
+def start(options, programs, path, label):
+    """From the start of a process to its first token, files in the page cache; and the peak memory, context 4096."""
+    progress(f"  {label}, start to first token")
+    mine = [options.qalam, "generate", "--model", path, "--threads", options.threads, "--max-tokens", 1, "abcd efgh"]
+    theirs = [f"{programs}/llama-completion", "-m", path, "-t", options.threads, "-n", 1, "-c", 4096, "-no-cnv",
+              "-p", "abcd efgh"]
+    results = alternate(2 if options.quick else 7, {"ours": lambda: timed(mine), "llama.cpp": lambda: timed(theirs)})
+    for what, key, unit in (("start", "seconds", "s"), ("peak memory", "peak_mb", "MB")):
+        figure = medians(results, key)
+        yield Row(f"engine {what} {label} {options.threads}t", figure["ours"], figure["llama.cpp"], unit, "lower",
+                  shown(mine), "llama-completion", samples(results, key))
+
+
 # MARK: Servers
 
 
-def ask(port, number, results):
+def cached(options, path, label):
+    """The first token after a prompt of which 4,096 tokens are cached, against that after one of 16 tokens."""
+    progress(f"  {label}, a cached prompt")
+    long = " ".join(["abcd efgh ijkl mnop"] * 380)  # in the made-up vocabulary 4,100 tokens or so
+
+    def first(port, text, number):
+        results = []
+        ask(port, path.stem, number, results, text=text, tokens=1)
+        return results[0][0] * 1000
+
+    samples = {"long": [], "short": []}
+    with serving.server(options.qalam, path, ["--threads", options.threads]) as (port, _):
+        first(port, long, 0)
+        for number in range(9):
+            samples["long"].append(first(port, f"{long} qrst {'abcd ' * number}", 0))
+            samples["short"].append(first(port, "abcd efgh ijkl mnop qrst", 100 + number))
+    medians = {key: statistics.median(values) for key, values in samples.items()}
+    command = shown([options.qalam, "serve", "--model", path, "--threads", options.threads])
+    return Row(f"engine cached4096 first token {label} {options.threads}t", medians["long"], medians["short"], "ms",
+               "lower", command, "Qalam, a prompt of 16 tokens", samples)
+
+
+
+def ask(port, model, number, results, text=None, tokens=64):
     """One streamed chat; notes the time to its first token and how many came."""
-    words = " ".join("abcd efgh ijkl mnop"[(number + i) % 5:] for i in range(24))
+    words = text or " ".join("abcd efgh ijkl mnop"[(number + i) % 5:] for i in range(24))
     body = json.dumps({
-        "model": "x", "stream": True, "max_tokens": 64, "temperature": 0, "stream_options": {"include_usage": True},
+        "model": model, "stream": True, "max_tokens": tokens, "temperature": 0, "stream_options": {"include_usage": True},
         "messages": [{"role": "user", "content": f"{number} {words}"}]})
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     start = time.perf_counter()
@@ -110,13 +165,13 @@ def ask(port, number, results):
     results.append((first or time.perf_counter() - start, tokens))
 
 
-def load(port):
+def load(port, model):
     """Eight clients at once, twice; the second time counts."""
     for _ in range(2):
         results = []
         start = time.perf_counter()
         with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
-            for task in [pool.submit(ask, port, number, results) for number in range(CLIENTS)]:
+            for task in [pool.submit(ask, port, model, number, results) for number in range(CLIENTS)]:
                 task.result()
         seconds = time.perf_counter() - start
     return {"tok_s": sum(tokens for _, tokens in results) / seconds,
@@ -129,12 +184,12 @@ def clients(options, programs, path, label):
 
     def mine():
         with serving.server(options.qalam, path, ["--threads", options.threads]) as (port, _):
-            return load(port)
+            return load(port, path.stem)
 
     def theirs():
         command = [f"{programs}/llama-server", "-m", path, "-t", options.threads, "-c", 8192, "-np", CLIENTS]
         with serving.process(command, "/health") as (port, _):
-            return load(port)
+            return load(port, path.stem)
 
     results = alternate(1 if options.quick else 3, {"ours": mine, "llama.cpp": theirs})
     command = shown([options.qalam, "serve", "--model", path, "--threads", options.threads])

@@ -35,6 +35,16 @@ struct PageStore {
         return found
     }
 
+    /// The known page after `position` that starts with the most of `tokens`.
+    fileprivate func start(
+        of tokens: ArraySlice<Int32>, after position: PrefixCache.Position
+    ) -> (page: Int32, count: Int)? { prefixes?.start(of: tokens, after: position) }
+
+    /// Notes what a page holds that nobody will write to again.
+    fileprivate mutating func keep(_ page: Int32, after position: PrefixCache.Position, _ tokens: ArraySlice<Int32>) {
+        _ = prefixes?.insert(page, after: position, tokens: tokens)
+    }
+
     /// Notes what a full page holds; returns the page to use for it from now on, which may be one that was there
     /// before.
     fileprivate mutating func share(
@@ -51,8 +61,9 @@ struct PageStore {
 
 /// Where one sequence's keys and values are: token i in page `pages[i / pageSize]`.
 ///
-/// Pages are only ever shared when full, and only the last one is written, so none needs to be copied on writing. Pages
-/// go back with `release`; the pool's tests watch that none is lost.
+/// Pages are only ever used by several when full, and only the last one is written, so none needs to be copied on writing; but
+/// the first page of its own may start with a copy of what another page starts with. Pages go back with `release`; the
+/// pool's tests watch that none is lost.
 struct BlockTable {
     private(set) var pages: [Int32] = []
     /// Where in the prefix cache the pages that it knows end.
@@ -73,6 +84,16 @@ struct BlockTable {
             known += 1
         }
         return known * size
+    }
+
+    /// What to copy into the first page of its own before anything is written: of which page, and how many of its tokens
+    /// are those that follow here; never the last of `tokens`.
+    func opening(of tokens: [Int32], in store: PageStore) -> (from: Int32, to: Int32, count: Int)? {
+        let start = known * store.pageSize, end = min(start + store.pageSize, tokens.count - 1)
+        guard let position, known < pages.count, start < end,
+            let found = store.start(of: tokens[start..<end], after: position)
+        else { return nil }
+        return (found.page, pages[known], found.count)
     }
 
     /// Takes pages until `tokens` tokens fit; gives back what it took and returns false if there are too few.
@@ -105,8 +126,10 @@ struct BlockTable {
         }
     }
 
-    /// Gives all pages back.
-    mutating func release(into store: inout PageStore) {
+    /// Gives all pages back, of which the first `count` of `tokens` have keys and values.
+    mutating func release(_ tokens: [Int32], count: Int, into store: inout PageStore) {
+        let start = known * store.pageSize
+        if let position, start < count { store.keep(pages[known], after: position, tokens[start..<count]) }
         drop(to: 0, into: &store)
         known = 0
         position = nil

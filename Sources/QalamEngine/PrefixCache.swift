@@ -2,7 +2,7 @@
 
 /// Finds pages that already hold the keys and values of a prompt's beginning.
 ///
-/// Every full page is known by its tokens and by the entry of the page before it; the first page of a text by the
+/// Every page is known by its tokens and by the entry of the page before it; the first page of a text by the
 /// adapter that computed it. Entries are numbered and a number is never used twice, so a match means that all ids from
 /// the first on are equal: nothing rests on a hash alone. Evicting a page orphans the pages after it, which is why
 /// sequences give their pages back last page first (as in vLLM, Kwon et al. 2023, and SGLang's radix tree, Zheng et al.
@@ -12,12 +12,24 @@ package struct PrefixCache {
     package let pageSize: Int
     private var entries: [Key: Entry] = [:]
     private var keys: [Key?]
+    private var siblings: [Opening: [Int32]] = [:]
     private var roots: [Int: Int] = [:]
     private var lastNumber = 0
 
     private struct Key: Hashable {
         var parent: Int
         var tokens: [Int32]
+    }
+
+    /// What pages of one place that start alike share.
+    private struct Opening: Hashable {
+        var parent: Int
+        var token: Int32
+
+        init?(_ parent: Int, _ tokens: some Collection<Int32>) {
+            guard let token = tokens.first else { return nil }
+            (self.parent, self.token) = (parent, token)
+        }
     }
 
     private struct Entry {
@@ -53,18 +65,30 @@ package struct PrefixCache {
         return (entry.page, Position(number: entry.number))
     }
 
-    /// Notes that `page` holds `tokens` after `position`.
+    /// The page after `position` that starts with the most of `tokens`, and how many those are; nil if none does.
+    package func start(
+        of tokens: ArraySlice<Int32>, after position: Position
+    ) -> (page: Int32, count: Int)? {
+        guard let opening = Opening(position.number, tokens), let pages = siblings[opening] else { return nil }
+        return pages.lazy.map { page in
+            let held = keys[Int(page)]?.tokens ?? []
+            return (page, zip(held, tokens).prefix { $0 == $1 }.count)
+        }.max { $0.1 < $1.1 }
+    }
+
+    /// Notes that `page` holds `tokens` after `position`; fewer than a page's are of use to `start` only.
     ///
     /// If another page already holds them, that one stays; it is returned, and the caller had better use it.
     package mutating func insert(
         _ page: Int32, after position: Position, tokens: ArraySlice<Int32>
     ) -> (page: Int32, position: Position) {
-        precondition(tokens.count == pageSize, "page of \(tokens.count) tokens, not \(pageSize)")
+        precondition((1...pageSize).contains(tokens.count), "page of \(tokens.count) tokens, \(pageSize) at most")
         let key = Key(parent: position.number, tokens: Array(tokens))
         if let entry = entries[key] { return (entry.page, Position(number: entry.number)) }
         lastNumber += 1
         entries[key] = Entry(number: lastNumber, page: page)
         keys[Int(page)] = key
+        if let opening = Opening(key.parent, key.tokens) { siblings[opening, default: []].append(page) }
         return (page, Position(number: lastNumber))
     }
 
@@ -76,5 +100,8 @@ package struct PrefixCache {
         guard let key = keys[Int(page)] else { return }
         entries[key] = nil
         keys[Int(page)] = nil
+        guard let opening = Opening(key.parent, key.tokens) else { return }
+        siblings[opening]?.removeAll { $0 == page }
+        if siblings[opening]?.isEmpty == true { siblings[opening] = nil }
     }
 }

@@ -46,6 +46,7 @@ extension Scheduler {
             }
             _ = waiting.pop()
             if running.count == configuration.maxSequences, let victim = victim() { preempt(victim) }
+            next.adoptOpening(from: store) { memory.copyPage($0, to: $1) }
             next.begin(emit)
             running.append(next)
         }

@@ -53,6 +53,13 @@ struct SequenceState {
         cached = table.adopt(tokens, adapter: request.adapter, from: &store)
     }
 
+    /// Copies what a known page has of the tokens after those taken over; its own pages are there.
+    mutating func adoptOpening(from store: PageStore, copy: (_ from: Int32, _ to: Int32) -> Void) {
+        guard let opening = table.opening(of: tokens, in: store) else { return }
+        copy(opening.from, opening.to)
+        cached += opening.count
+    }
+
     /// Notes that it begins to run; what was reused the first time counts.
     mutating func begin(_ emit: (Int, GenerationEvent) -> Void) {
         guard reused == nil else { return }
@@ -68,7 +75,7 @@ struct SequenceState {
 
     /// Gives its pages back.
     mutating func release(into store: inout PageStore) {
-        table.release(into: &store)
+        table.release(tokens, count: cached, into: &store)
         cached = 0
         proposed.removeAll(keepingCapacity: true)
     }
@@ -86,7 +93,7 @@ struct SequenceState {
 
     /// Gives its pages of the draft model back.
     mutating func releaseDraft(into store: inout PageStore) {
-        draft.table.release(into: &store)
+        draft.table.release(tokens, count: 0, into: &store)  // its last page may hold what was wrong
         draft.cached = 0
     }
 

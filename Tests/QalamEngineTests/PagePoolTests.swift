@@ -84,6 +84,25 @@ import Testing
     }
 }
 
+extension PrefixCacheTests {
+    @Test func findsThePageThatStartsMostAlike() {
+        var cache = PrefixCache(pages: 8, pageSize: 4)
+        let start = cache.start(adapter: 0)
+        _ = cache.insert(1, after: start, tokens: [1, 2, 3, 4][...])
+        _ = cache.insert(2, after: start, tokens: [1, 2, 9][...])
+        _ = cache.insert(3, after: start, tokens: [5, 6, 7, 8][...])
+        #expect(cache.start(of: [1, 2, 9, 9][...], after: start)?.page == 2)
+        #expect(cache.start(of: [1, 2, 9, 9][...], after: start)?.count == 3)
+        #expect(cache.start(of: [1, 2, 3][...], after: start)?.count == 3)
+        #expect(cache.start(of: [2, 2][...], after: start) == nil)
+        #expect(cache.start(of: [][...], after: start) == nil)
+        cache.forget(2)
+        #expect(cache.start(of: [1, 2, 9, 9][...], after: start)?.count == 2)
+        cache.forget(1)
+        #expect(cache.start(of: [1, 2][...], after: start) == nil)
+    }
+}
+
 @Suite struct FairQueueTests {
     @Test func clientsTakeTurnsWithinAPriority() {
         var queue = FairQueue<String>()

@@ -70,11 +70,13 @@ import Testing
         var scheduler = try Scheduler(decoder, EngineConfiguration())
         let first = run(&scheduler, [request(prompt(100), tokens: 10)]).answers[0]
         #expect(first.usage == Usage(promptTokens: 100, completionTokens: 10, cachedTokens: 0))
-        // The next turn of the conversation: all full pages are there, those of the answer as well.
+        // The next turn of the conversation: all is there but the last token of the answer, which was not run.
         let next = prompt(100) + first.tokens + prompt(50, seed: 9)
-        #expect(run(&scheduler, [request(next, tokens: 2)]).answers[0].usage.cachedTokens == 96)
-        // One token is always computed.
-        #expect(run(&scheduler, [request(prompt(64), tokens: 2)]).answers[0].usage.cachedTokens == 32)
+        #expect(run(&scheduler, [request(next, tokens: 2)]).answers[0].usage.cachedTokens == 109)
+        // One token is always computed; a text that parts from another within a page takes what they share.
+        #expect(run(&scheduler, [request(prompt(64), tokens: 2)]).answers[0].usage.cachedTokens == 63)
+        let parting = prompt(70) + prompt(30, seed: 8)
+        #expect(run(&scheduler, [request(parting, tokens: 2)]).answers[0].usage.cachedTokens == 70)
         var adapted = request(prompt(100), tokens: 1)
         adapted.adapter = 1
         #expect(run(&scheduler, [adapted]).answers[0].usage.cachedTokens == 0)
