@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import QalamTensors
 
 // What a step consists of, in four phases; pages change hands in the second and third only.
 extension Scheduler {
