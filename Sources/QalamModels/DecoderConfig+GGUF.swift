@@ -68,6 +68,8 @@ private struct GGUFKeys {
             guard let value = try number("\(architecture).\(key)") else { continue }
             for name in names { members[name] = value }
         }
+        // Files of models without a window say so with a window of 0.
+        if case .int(0)? = members["sliding_window"] { members["sliding_window"] = nil }
         if members["vocab_size"] == nil, let tokens = gguf.metadata.array("tokenizer.ggml.tokens") {
             members["vocab_size"] = .int(tokens.count)
         }
@@ -81,6 +83,7 @@ private struct GGUFKeys {
         members["eos_token_id"] = .array(ends)
         members["tie_word_embeddings"] = .bool(gguf.tensor(named: "output.weight") == nil)
         members["attention_bias"] = .bool(gguf.tensor(named: "blk.0.attn_q.bias") != nil)
+        if modelType == "llama" { members["mlp_bias"] = .bool(gguf.tensor(named: "blk.0.ffn_down.bias") != nil) }
         try addFamily(&members)
         members["rope_scaling"] = try scaling(&members)
         return members

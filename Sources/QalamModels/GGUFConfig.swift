@@ -112,6 +112,7 @@ extension GGUFConfig {
             return fields
         }
         try checkScoreDivisor(j)
+        try checkLayers(j)
         if let size = usualHeadSize, !j.has("head_dim") {
             add("attention.key_length", .uint32(UInt32(size)))
             add("attention.value_length", .uint32(UInt32(size)))
@@ -162,6 +163,31 @@ extension GGUFConfig {
         let found = try j.int("query_pre_attn_scalar", default: 256)
         guard found == divisor else {
             throw ModelError.unsupportedSetting(file: j.file, key: "query_pre_attn_scalar", value: "\(found)")
+        }
+    }
+
+    /// Fails where layers differ in what they see or in their rotation otherwise than GGUF has it for the architecture.
+    ///
+    /// The window of Mistral is none of that: llama.cpp's own converter leaves it out.
+    private func checkLayers(_ j: JSONReader) throws {
+        let layers = try DecoderConfig(j).layerAttention
+        for index in 0..<(try j.positive("num_hidden_layers")) {
+            let layer = layers[index % layers.count]
+            let isWindowed: Bool? =
+                switch architecture {
+                case "gemma2": index % 2 == 0
+                case "gemma3": index % 6 != 5
+                case "llama", "phi3": nil
+                default: false
+                }
+            if let isWindowed, isWindowed != (layer.window != nil) {
+                throw ModelError.unsupportedSetting(
+                    file: j.file, key: "sliding_window", value: "\(layer.window ?? 0) in layer \(index)")
+            }
+            if architecture == "smollm3", (layer.rotary == nil) != (index % 4 == 3) {
+                throw ModelError.unsupportedSetting(
+                    file: j.file, key: "no_rope_layers", value: "\(layer.rotary == nil ? 0 : 1) in layer \(index)")
+            }
         }
     }
 

@@ -4,17 +4,38 @@
 package enum JSONValue: Sendable {
     case null
     case bool(Bool)
-    case number(Double)
+    /// A number without fraction and exponent that is no larger than `Int` can be.
+    case int(Int)
+    case double(Double)
     case string(String)
     case array([JSONValue])
     case object([(key: String, value: JSONValue)])
+
+    /// A number of either kind; nil for anything else.
+    package var number: Double? {
+        switch self {
+        case .int(let value): Double(value)
+        case .double(let value): value
+        default: nil
+        }
+    }
+
+    /// A number that is whole; nil for anything else.
+    package var whole: Int? {
+        switch self {
+        case .int(let value): value
+        case .double(let value): Int(exactly: value)
+        default: nil
+        }
+    }
 
     /// The value in a few words, for errors.
     package var summary: String {
         switch self {
         case .null: "null"
         case .bool(let value): "\(value)"
-        case .number(let value): Int(exactly: value).map(String.init) ?? "\(value)"
+        case .int(let value): "\(value)"
+        case .double(let value): "\(value)"
         case .string(let value): value.count <= 200 ? "\"\(value)\"" : "\"\(value.prefix(200))…\""
         case .array(let values): "a list of \(values.count)"
         case .object(let members): "an object of \(members.count) fields"
@@ -80,23 +101,24 @@ package struct JSONParser {
 
     private mutating func number() throws(TokenizerError) -> JSONValue {
         let start = position
-        var whole: Double = 0
+        var whole = 0
         while let byte = next, byte >= 0x30 && byte <= 0x39 && position - start < 15 {
-            whole = whole * 10 + Double(byte - 0x30)
+            whole = whole * 10 + Int(byte - 0x30)
             position += 1
         }
         if position > start, let byte = next, byte == UInt8(ascii: ",") || byte == UInt8(ascii: "}") {
-            return .number(whole)
+            return .int(whole)
         }
         while let byte = next, (0x30...0x39).contains(byte) || [0x2B, 0x2D, 0x2E, 0x45, 0x65].contains(byte) {
             position += 1
         }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
+        if let whole = Int(text), text != "-0" { return .int(whole) }
         guard let value = Double(text), value.isFinite else {
             position = start
             throw failure("not a JSON value")
         }
-        return .number(value)
+        return .double(value)
     }
 
     private mutating func array(depth: Int) throws(TokenizerError) -> JSONValue {
@@ -291,8 +313,7 @@ struct JSONField {
 extension TokenID {
     /// The id that `value` is, nil where it is none that a vocabulary may have.
     init?(json value: JSONValue) {
-        guard case .number(let number) = value, let id = TokenID(exactly: number),
-            (0..<TokenizerDefinition.idLimit).contains(id)
+        guard let id = value.whole.flatMap({ TokenID(exactly: $0) }), (0..<TokenizerDefinition.idLimit).contains(id)
         else { return nil }
         self = id
     }

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Foundation
-
 /// What is done to text before it is cut into pieces, step by step.
 ///
-/// Steps that concern characters leave a text alone that is not UTF-8. Composing and decomposing follow the Unicode
-/// version of the Swift library; Hugging Face's follows Unicode 9, which differs for some fifty combining marks that
-/// came later.
+/// Steps that concern characters leave a text alone that is not UTF-8. What is a mark or punctuation follows the
+/// versions of Unicode that Hugging Face's library has: 9 for the forms and `stripAccents`, 8 for BERT.
 struct Normalizer: Sendable, Equatable {
     /// One step.
     enum Step: Sendable, Equatable {
@@ -94,13 +91,11 @@ extension Normalizer.Step {
         switch self {
         case .prepend, .replace: text
         case .replaceRuns(let runs, let new): replacingRuns(runs, new, in: text)
-        case .composed(false): text.precomposedStringWithCanonicalMapping
-        case .composed(true): text.precomposedStringWithCompatibilityMapping
-        case .decomposed(false): text.decomposedStringWithCanonicalMapping
-        case .decomposed(true): text.decomposedStringWithCompatibilityMapping
+        case .composed(let isCompatible): text.normalized(compatible: isCompatible, composes: true)
+        case .decomposed(let isCompatible): text.normalized(compatible: isCompatible, composes: false)
         case .lowercase: text.mappingScalars { $0.properties.lowercaseMapping }
         case .strip(let left, let right): stripped(text, left, right)
-        case .stripAccents: text.filteringScalars { !$0.properties.generalCategory.isMark }
+        case .stripAccents: text.filteringScalars { !$0.isPastMark }
         case .bert(let rules): rules.apply(text)
         case .nmt: nmt(text)
         case .precompiled(let map): map.apply(text)
@@ -170,9 +165,7 @@ struct BertNormalization: Sendable, Equatable {
         if cleansText { text = Self.cleaned(text) }
         if isolatesChinese { text = Self.isolatingChinese(text) }
         if stripsAccents ?? lowercases {
-            text = text.decomposedStringWithCanonicalMapping.filteringScalars {
-                $0.properties.generalCategory != .nonspacingMark
-            }
+            text = text.normalized(compatible: false, composes: false).filteringScalars { !$0.isPastNonspacingMark }
         }
         return lowercases ? text.mappingScalars { $0.properties.lowercaseMapping } : text
     }
@@ -187,12 +180,8 @@ struct BertNormalization: Sendable, Equatable {
 
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case 0x09, 0x0A, 0x0D: return false
-        default: break
-        }
-        switch scalar.properties.generalCategory {
-        case .control, .format, .privateUse: return true
-        default: return false
+        case 0x09, 0x0A, 0x0D: false
+        default: scalar.isPastControl
         }
     }
 
@@ -229,10 +218,16 @@ extension Unicode.GeneralCategory {
 extension String {
     /// The text with each code point replaced.
     func mappingScalars(_ body: (Unicode.Scalar) -> String) -> String {
-        var output = ""
+        var output: [UInt8] = []
         output.reserveCapacity(utf8.count)
-        for scalar in unicodeScalars { output.unicodeScalars.append(contentsOf: body(scalar).unicodeScalars) }
-        return output
+        for scalar in unicodeScalars { output += body(scalar).utf8 }
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    /// The text in a normalization form.
+    func normalized(compatible isCompatible: Bool, composes: Bool) -> String {
+        var forms = UnicodeForms(compatible: isCompatible, composes: composes)
+        return forms.apply(self)
     }
 
     /// The text with only the code points that `isKept` holds for.

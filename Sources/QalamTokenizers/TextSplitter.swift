@@ -201,7 +201,7 @@ extension TextSplitter.Step {
     private func isPunctuation(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: true
-        default: !scalar.isASCII && scalar.properties.generalCategory.isPunctuation
+        default: !scalar.isASCII && scalar.isPastPunctuation
         }
     }
 }

@@ -62,13 +62,15 @@ public struct Tokenizer: Sendable {
         self.definition = definition
         model = definition.makeModel()
         rawMatcher = AddedTokenMatcher(definition.addedTokens.filter { !$0.normalized })
-        normalizedMatcher = AddedTokenMatcher(
-            definition.addedTokens.filter(\.normalized).map { token in
-                var token = token
-                token.content = definition.normalizer.apply(token.content)
-                return token
-            })
-        decoder = TokenDecoder(definition.vocabulary, definition.decoderStyle)
+        let normalized = definition.addedTokens.filter(\.normalized).map { token in
+            var token = token
+            token.content = definition.normalizer.apply(token.content)
+            return token
+        }
+        normalizedMatcher = AddedTokenMatcher(normalized)
+        // Such tokens decode to what they are looked for as.
+        let texts = definition.vocabulary.replacing(normalized.map { ($0.id, Array($0.content.utf8)) })
+        decoder = TokenDecoder(texts, definition.decoderStyle)
         addedByID = Dictionary(definition.addedTokens.map { ($0.id, $0) }) { first, _ in first }
     }
 

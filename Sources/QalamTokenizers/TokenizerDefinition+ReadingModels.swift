@@ -29,10 +29,7 @@ extension TokenizerDefinition {
             "byte_fallback", "ignore_merges", "vocab", "merges",
         ])
         let dropout = try field.member("dropout")
-        switch dropout.value {
-        case .null, .number(0): break
-        default: throw dropout.unsupported()
-        }
+        guard dropout.isNull || dropout.value.number == 0 else { throw dropout.unsupported() }
         for name in ["continuing_subword_prefix", "end_of_word_suffix"] {
             let affix = try field.member(name)
             if !affix.isNull, try !affix.string().isEmpty { throw affix.unsupported() }
@@ -168,7 +165,7 @@ extension TokenizerDefinition {
         for (index, entry) in entries.enumerated() {
             let id = TokenID(index)
             guard case .array(let pair) = entry, pair.count == 2, case .string(let text) = pair[0],
-                case .number(let score) = pair[1], text.utf8.count <= Self.tokenLimit
+                let score = pair[1].number, text.utf8.count <= Self.tokenLimit
             else {
                 throw JSONField(value: entry, path: "\(list.path)[\(index)]", file: list.file)
                     .invalid("a token and its score belong here")
@@ -193,7 +190,7 @@ extension TokenizerDefinition {
         if !prefix.isNull { settings.prefix = [UInt8](try prefix.string().utf8) }
         let longest = try field.member("max_input_chars_per_word")
         if !longest.isNull {
-            guard case .number(let number) = longest.value, let count = Int(exactly: number), count >= 0 else {
+            guard let count = longest.value.whole, count >= 0 else {
                 throw longest.invalid("a number of characters belongs here")
             }
             settings.longestWord = count

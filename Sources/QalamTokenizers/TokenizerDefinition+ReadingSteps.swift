@@ -245,8 +245,8 @@ extension TokenizerDefinition {
             case "Strip" where isFused:
                 try step.allowOnly(["type", "content", "start", "stop"])
                 let start = try step.member("start")
-                guard try step.member("content").string() == " ", case .number(0) = try step.member("stop").value,
-                    case .number(let number) = start.value, let count = Int(exactly: number), count >= 0
+                guard try step.member("content").string() == " ", try step.member("stop").value.whole == 0,
+                    let count = start.value.whole, count >= 0
                 else { throw step.unsupported() }
                 if count > 0 { leading = .stripped(count) }
             default: throw type.unsupported()

@@ -59,12 +59,15 @@ struct TokenizerDefinition: Sendable {
     var sequenceSuffix: [TokenID] = []
 
     /// The tokens of the 256 bytes of a byte-level model; the first byte that has none where one is missing.
+    ///
+    /// Some vocabularies leave out the bytes that no UTF-8 has; these become the token of "?".
     func byteTokens() -> Result<[TokenID], MissingByte> {
         var tokens = [TokenID](repeating: -1, count: 256)
         for id in modelIDs {
             guard let bytes = vocabulary[id], bytes.count == 1, let byte = bytes.first else { continue }
             tokens[Int(byte)] = id
         }
+        for byte in [0xC0, 0xC1] + Array(0xF5...0xFF) where tokens[byte] < 0 { tokens[byte] = tokens[0x3F] }
         if let byte = tokens.firstIndex(of: -1) { return .failure(MissingByte(byte: UInt8(byte))) }
         return .success(tokens)
     }

@@ -23,6 +23,16 @@ struct Vocabulary: Sendable {
         return true
     }
 
+    /// The vocabulary with other bytes for the tokens of `replacements`.
+    func replacing(_ replacements: [(id: TokenID, bytes: [UInt8])]) -> Vocabulary {
+        var changed = self
+        for (id, bytes) in replacements where self[id].map({ !$0.elementsEqual(bytes) }) ?? false {
+            changed.places[Int(id)] = (changed.arena.count, bytes.count)
+            changed.arena += bytes
+        }
+        return changed
+    }
+
     /// Makes room for `count` tokens of `bytes` bytes in all.
     mutating func reserve(count: Int, bytes: Int) {
         places.reserveCapacity(count)

@@ -77,7 +77,7 @@ func peakMemory() -> Double {
 /// `qalam bench tokenizer`: encoding speed on one thread.
 struct BenchTokenizer: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "tokenizer", abstract: "Time the tokenizer.", subcommands: [BenchEncode.self])
+        commandName: "tokenizer", abstract: "Time the tokenizer.", subcommands: [BenchEncode.self, BenchIDs.self])
 }
 
 /// `qalam bench tokenizer encode`.

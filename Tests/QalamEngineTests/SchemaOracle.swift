@@ -29,11 +29,11 @@ struct SchemaOracle {
         }
         switch value {
         case .string(let text): return try holds(key, argument, text)
-        case .number(let number): return holds(key, argument.number, number)
+        case .int, .double: return holds(key, (argument.number ?? .nan), value.number ?? .nan)
         case .array(let elements):
             switch key {
-            case "minItems": return Double(elements.count) >= argument.number
-            case "maxItems": return Double(elements.count) <= argument.number
+            case "minItems": return Double(elements.count) >= (argument.number ?? .nan)
+            case "maxItems": return Double(elements.count) <= (argument.number ?? .nan)
             case "prefixItems": return try zip(elements, argument.elements).allSatisfy { try validates($0, $1) }
             case "items":
                 let skipped = schema["prefixItems"]?.elements.count ?? 0
@@ -47,8 +47,8 @@ struct SchemaOracle {
 
     private func holds(_ key: String, _ argument: JSONValue, _ text: String) throws -> Bool {
         switch key {
-        case "minLength": return Double(text.unicodeScalars.count) >= argument.number
-        case "maxLength": return Double(text.unicodeScalars.count) <= argument.number
+        case "minLength": return Double(text.unicodeScalars.count) >= (argument.number ?? .nan)
+        case "maxLength": return Double(text.unicodeScalars.count) <= (argument.number ?? .nan)
         case "pattern":
             let regex = try NSRegularExpression(pattern: argument.text)
             return regex.firstMatch(in: text, range: NSRange(location: 0, length: (text as NSString).length)) != nil
@@ -72,8 +72,8 @@ struct SchemaOracle {
         _ key: String, _ argument: JSONValue, _ members: [(key: String, value: JSONValue)], _ schema: JSONValue
     ) throws -> Bool {
         switch key {
-        case "minProperties": return Double(members.count) >= argument.number
-        case "maxProperties": return Double(members.count) <= argument.number
+        case "minProperties": return Double(members.count) >= (argument.number ?? .nan)
+        case "maxProperties": return Double(members.count) <= (argument.number ?? .nan)
         case "required": return argument.elements.allSatisfy { name in members.contains { $0.key == name.text } }
         case "properties":
             return try members.allSatisfy { name, value in try argument[name].map { try validates(value, $0) } ?? true }
@@ -97,10 +97,10 @@ struct SchemaOracle {
 
     private func isA(_ type: JSONValue, _ value: JSONValue) -> Bool {
         switch (type.text, value) {
-        case ("null", .null), ("boolean", .bool), ("number", .number), ("string", .string), ("array", .array),
-            ("object", .object):
+        case ("null", .null), ("boolean", .bool), ("number", .int), ("number", .double), ("integer", .int),
+            ("string", .string), ("array", .array), ("object", .object):
             true
-        case ("integer", .number(let number)): number == number.rounded()
+        case ("integer", .double(let number)): number == number.rounded()
         default: false
         }
     }
@@ -132,7 +132,6 @@ extension JSONValue {
     var members: [(key: String, value: JSONValue)] { if case .object(let members) = self { members } else { [] } }
     var elements: [JSONValue] { if case .array(let elements) = self { elements } else { [] } }
     var text: String { if case .string(let text) = self { text } else { "" } }
-    var number: Double { if case .number(let number) = self { number } else { .nan } }
     subscript(_ name: String) -> JSONValue? { members.last { $0.key == name }?.value }
 
     /// Where there are booleans.
@@ -153,7 +152,8 @@ extension JSONValue {
         switch self {
         case .null: return ["null"]
         case .bool(let value): return ["\(value)"]
-        case .number(let value): return [Int64(exactly: value).map(String.init) ?? "\(value)"]
+        case .int(let value): return ["\(value)"]
+        case .double(let value): return [Int64(exactly: value).map(String.init) ?? "\(value)"]
         case .string(let text): return [Self.quoted(text)]
         case .array(let values):
             return Self.joined(values.map { $0.spellings(limit: limit) }, limit).map { "[\($0)]" }

@@ -94,6 +94,12 @@ struct ChatTemplateTests {
         }
     }
 
+    @Test func `Numbers of JSON stay as they are written`() throws {
+        let value = try TemplateValue(json: Array(#"{"a":[1.0,-1,9007199254740993,1e2]}"#.utf8))
+        let text = try ChatTemplate("{{ x }} {{ x|tojson }}").render(["x": value])
+        #expect(text == #"{'a': [1.0, -1, 9007199254740993, 100.0]} {"a": [1.0, -1, 9007199254740993, 100.0]}"#)
+    }
+
     @Test(arguments: [
         ("a\n{% if x %}", "chat template, line 2: the block that begins here has no \"endif\""),
         ("a\n\n{{ 1 +\n }}", "line 4: expected an expression, found \"}}\""),

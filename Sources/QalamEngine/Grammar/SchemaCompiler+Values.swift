@@ -106,7 +106,8 @@ extension SchemaFacets {
         guard types.contains(value.schemaType) else { return false }
         switch value {
         case .null, .bool: return true
-        case .number(let number):
+        case .int, .double:
+            let number = value.number ?? .nan
             if let lower, number < lower.value || lower.exclusive && number == lower.value { return false }
             if let upper, number > upper.value || upper.exclusive && number == upper.value { return false }
             return multiple == 1 || number.truncatingRemainder(dividingBy: Double(multiple)) == 0

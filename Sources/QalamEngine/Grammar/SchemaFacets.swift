@@ -158,7 +158,8 @@ extension JSONValue {
         switch (self, other) {
         case (.null, .null): true
         case (.bool(let a), .bool(let b)): a == b
-        case (.number(let a), .number(let b)): a == b
+        case (.int(let a), .int(let b)): a == b
+        case (.int, .double), (.double, .int), (.double, .double): number == other.number
         case (.string(let a), .string(let b)): a.unicodeScalars.elementsEqual(b.unicodeScalars)
         case (.array(let a), .array(let b)): a.count == b.count && zip(a, b).allSatisfy { $0.equals($1) }
         case (.object(let a), .object(let b)):
@@ -171,7 +172,8 @@ extension JSONValue {
     /// Whether all its numbers are surely those that were written: a double holds whole numbers below 2^53.
     var isExact: Bool {
         switch self {
-        case .number(let value): abs(value) < 0x1p53
+        case .int(let value): value.magnitude < 1 << 53
+        case .double(let value): abs(value) < 0x1p53
         case .array(let values): values.allSatisfy(\.isExact)
         case .object(let members): members.allSatisfy(\.value.isExact)
         default: true
@@ -182,7 +184,8 @@ extension JSONValue {
         switch self {
         case .null: .null
         case .bool: .boolean
-        case .number(let value): value == value.rounded() ? .integer : .fraction
+        case .int: .integer
+        case .double(let value): value == value.rounded() ? .integer : .fraction
         case .string: .string
         case .array: .array
         case .object: .object
@@ -194,7 +197,8 @@ extension JSONValue {
         switch self {
         case .null: return .text("null")
         case .bool(let value): return .text(value ? "true" : "false")
-        case .number(let value): return .text(Self.text(of: value))
+        case .int(let value): return .text("\(value)")
+        case .double(let value): return .text(Self.text(of: value))
         case .string(let text): return .text(JSONText.quoted(text))
         case .array(let values):
             let items = values.enumerated().map { GrammarNode.all([$0 > 0 ? JSONText.comma : .empty, $1.literal]) }

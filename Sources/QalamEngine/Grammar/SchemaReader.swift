@@ -120,7 +120,7 @@ struct SchemaReader {
         case "maximum": asked.upper = .init(value: try number(key, value), exclusive: false)
         case "exclusiveMaximum": asked.upper = .init(value: try number(key, value), exclusive: true)
         case "multipleOf":
-            guard case .number(let step) = value, step > 0 else { throw invalid("\"multipleOf\" must be above 0") }
+            guard let step = value.number, step > 0 else { throw invalid("\"multipleOf\" must be above 0") }
             var power = 1
             while Double(power) < step, power < 1_000_000_000_000_000 { power *= 10 }
             guard Double(power) == step else { throw unsupported(key) }
@@ -189,7 +189,7 @@ struct SchemaReader {
     }
 
     private func count(_ key: String, _ value: JSONValue) throws(GrammarError) -> Int {
-        guard case .number(let number) = value, let count = Int(exactly: number), count >= 0 else {
+        guard let count = value.whole, count >= 0 else {
             throw invalid("\"\(key)\" must be a whole number from 0")
         }
         guard count <= 1_000_000_000 else { throw .tooLarge("\"\(key)\" of \(count)") }
@@ -198,7 +198,7 @@ struct SchemaReader {
 
     /// A bound; past 2^53 it may not be what was written.
     private func number(_ key: String, _ value: JSONValue) throws(GrammarError) -> Double {
-        guard case .number(let number) = value else { throw invalid("\"\(key)\" must be a number") }
+        guard let number = value.number else { throw invalid("\"\(key)\" must be a number") }
         guard abs(number) < 0x1p53 else { throw unsupported("\(key) beyond 2^53") }
         return number
     }

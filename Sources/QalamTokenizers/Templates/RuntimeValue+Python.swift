@@ -38,7 +38,7 @@ extension RuntimeValue {
                 entry.value.writeRepresentation(into: &text)
             }
             text.append(UInt8(ascii: "}"))
-        case .namespace, .loop, .macro, .function, .method: text += "<\(kindName)>".utf8
+        case .generator, .namespace, .loop, .macro, .function, .method: text += "<\(kindName)>".utf8
         }
     }
 
@@ -85,6 +85,7 @@ extension RuntimeValue {
             return x.entries.count == y.entries.count
                 && x.entries.allSatisfy { entry in y[entry.key].map { equal(entry.value, $0) } ?? false }
         case (.namespace(let x), .namespace(let y)): return x === y
+        case (.generator(let x), .generator(let y)): return x === y
         case (.macro(let x), .macro(let y)): return x === y
         case (.loop(let x), .loop(let y)): return x === y
         default:

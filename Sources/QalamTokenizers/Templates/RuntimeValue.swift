@@ -10,6 +10,7 @@ enum RuntimeValue {
     case double(Double)
     case string([UInt8])
     case list(RuntimeList)
+    case generator(RuntimeGenerator)
     case dictionary(RuntimeDictionary)
     case namespace(RuntimeNamespace)
     case loop(RuntimeLoop)
@@ -37,6 +38,7 @@ enum RuntimeValue {
     var depth: Int {
         switch self {
         case .list(let list): list.depth
+        case .generator(let generator): generator.list.depth
         case .dictionary(let dictionary): dictionary.depth
         case .method(.list(let list), _): list.depth
         case .method(.dictionary(let dictionary), _): dictionary.depth
@@ -49,6 +51,7 @@ enum RuntimeValue {
         switch self {
         case .string(let bytes): 8 + bytes.count
         case .list(let list): list.weight
+        case .generator(let generator): generator.list.weight
         case .dictionary(let dictionary): dictionary.weight
         default: 8
         }
@@ -70,7 +73,7 @@ enum RuntimeValue {
         case .string(let bytes): !bytes.isEmpty
         case .list(let list): !list.items.isEmpty
         case .dictionary(let dictionary): !dictionary.entries.isEmpty
-        case .namespace, .loop, .macro, .function, .method: true
+        case .generator, .namespace, .loop, .macro, .function, .method: true
         }
     }
 
@@ -84,6 +87,7 @@ enum RuntimeValue {
         case .double: "float"
         case .string: "string"
         case .list(let list): list.isTuple ? "tuple" : "list"
+        case .generator: "generator"
         case .dictionary: "object"
         case .namespace: "namespace"
         case .loop: "loop"
@@ -123,6 +127,27 @@ final class RuntimeList {
         self.isTuple = isTuple
         depth = 1 + (items.lazy.map(\.depth).max() ?? 0)
         weight = items.reduce(16) { RuntimeValue.sum($0, $1.weight) }
+    }
+}
+
+/// What filters such as `map` and `select` give: items that can be visited once, and that nobody has counted yet.
+final class RuntimeGenerator {
+    let list: RuntimeList
+    private var taken = 0
+
+    init(_ list: RuntimeList) { self.list = list }
+
+    /// The next item, nil where none is left.
+    func next() -> RuntimeValue? {
+        guard taken < list.items.count else { return nil }
+        taken += 1
+        return list.items[taken - 1]
+    }
+
+    /// All that are left.
+    func rest() -> [RuntimeValue] {
+        defer { taken = list.items.count }
+        return Array(list.items[taken...])
     }
 }
 

@@ -304,11 +304,11 @@ extension TemplateParser {
         }
     }
 
-    /// The name of a filter that there is.
+    /// The name of a filter; outside of branches, of one that there is.
     mutating func filterName() throws(TemplateError) -> String {
         let line = current.line
         let name = try expectName()
-        guard TemplateRenderer.filters.contains(name) else {
+        guard branchDepth > 0 || TemplateRenderer.filters.contains(name) else {
             throw .syntax(line: line, why: "there is no filter \"\(name)\"")
         }
         return name
@@ -317,7 +317,7 @@ extension TemplateParser {
     private mutating func test(_ value: Expression, _ line: Int) throws(TemplateError) -> Expression {
         let negated = take(word: "not")
         let name = try expectName()
-        guard TemplateRenderer.tests.contains(name) else {
+        guard branchDepth > 0 || TemplateRenderer.tests.contains(name) else {
             throw .syntax(line: line, why: "there is no test \"\(name)\"")
         }
         var arguments = Expression.Arguments()

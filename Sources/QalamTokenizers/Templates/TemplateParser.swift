@@ -14,6 +14,8 @@ struct TemplateParser {
     private var index = 0
     private var nesting = 0
     private var loops = 0
+    /// Branches around the token in hand: in these, filters and tests that there are not are found out when rendering.
+    private(set) var branchDepth = 0
 
     /// The statements of the template `text`.
     static func statements(of text: String) throws(TemplateError) -> [Statement] {
@@ -152,6 +154,8 @@ struct TemplateParser {
 
     private mutating func branches() throws(TemplateError) -> Statement {
         var branches: [(test: Expression, body: [Statement])] = []
+        branchDepth += 1
+        defer { branchDepth -= 1 }
         while true {
             let test = try tuple(conditional: false)
             try endBlock()

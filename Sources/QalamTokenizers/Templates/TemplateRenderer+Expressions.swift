@@ -36,6 +36,7 @@ extension TemplateRenderer {
         case .all(let parts): return try evaluate(parts, until: false, scope)
         case .any(let parts): return try evaluate(parts, until: true, scope)
         case .concatenate(let parts): return try evaluateConcatenation(parts, scope)
+        case .binary(.add, let left, let right): return try evaluateSum(left, right, expression.line, scope).value
         case .binary(let name, let left, let right):
             let (a, b) = (try evaluate(left, scope), try evaluate(right, scope))
             line = expression.line
@@ -65,6 +66,34 @@ extension TemplateRenderer {
         var values: [(key: RuntimeValue, value: RuntimeValue)] = []
         for (key, value) in entries { values.append((try evaluate(key, scope), try evaluate(value, scope))) }
         return try dictionary(values)
+    }
+
+    /// `left + right`, where what the filter `safe` marks stays as it is and text added to it is escaped for HTML, as
+    /// Jinja does even in templates that are not HTML.
+    private func evaluateSum(
+        _ left: Expression, _ right: Expression, _ line: Int, _ scope: Scope
+    ) throws(TemplateError) -> (value: RuntimeValue, isSafe: Bool) {
+        var (a, b) = (try evaluateMarked(left, scope), try evaluateMarked(right, scope))
+        self.line = line
+        if a.isSafe != b.isSafe {
+            if case .string(let text) = a.value, b.isSafe { a.value = try string(Self.escaped(text)) }
+            if case .string(let text) = b.value, a.isSafe { b.value = try string(Self.escaped(text)) }
+        }
+        return (try binary(.add, a.value, b.value), a.isSafe || b.isSafe)
+    }
+
+    /// The value of a summand, and whether it is text marked `safe`.
+    private func evaluateMarked(
+        _ expression: Expression, _ scope: Scope
+    ) throws(TemplateError) -> (value: RuntimeValue, isSafe: Bool) {
+        switch expression.kind {
+        case .binary(.add, let left, let right):
+            return try descend { () throws(TemplateError) in
+                try evaluateSum(left, right, expression.line, scope)
+            }
+        case .filter(_, "safe", _): return (try evaluate(expression, scope), true)
+        default: return (try evaluate(expression, scope), false)
+        }
     }
 
     /// `and` and `or`: the first part whose truth is `until`, or the last.
@@ -370,6 +399,9 @@ extension TemplateRenderer {
         case (.string(let text), .string(let part)):
             try charge(text.count)
             return PythonText.find(part, in: text) != nil
+        case (.generator(let generator), _):
+            try charge(generator.list.weight)
+            return generator.rest().contains { RuntimeValue.equal($0, element) }
         case (.list(let list), _):
             try charge(list.weight)
             return list.items.contains { RuntimeValue.equal($0, element) }

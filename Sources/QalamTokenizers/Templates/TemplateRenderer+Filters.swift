@@ -53,12 +53,17 @@ extension TemplateRenderer {
         case "capitalize": return .string(PythonText.capitalized(text))
         case "wordcount": return .int(PythonText.words(text, limit: .max).count)
         default:
-            let names: [UInt8: String] = [0x26: "&amp;", 0x3C: "&lt;", 0x3E: "&gt;", 0x27: "&#39;", 0x22: "&#34;"]
-            return try string(text.flatMap { byte in names[byte].map { Array($0.utf8) } ?? [byte] })
+            return try string(Self.escaped(text))
         }
     }
 
     // MARK: Text
+
+    /// `text` with the five characters that mean something in HTML written as entities.
+    static func escaped(_ text: [UInt8]) -> [UInt8] {
+        let names: [UInt8: String] = [0x26: "&amp;", 0x3C: "&lt;", 0x3E: "&gt;", 0x27: "&#39;", 0x22: "&#34;"]
+        return text.flatMap { byte in names[byte].map { Array($0.utf8) } ?? [byte] }
+    }
 
     /// JSON as `json.dumps` writes it, without escapes for HTML, as chat templates expect.
     private func json(_ value: RuntimeValue, _ arguments: CallArguments) throws(TemplateError) -> RuntimeValue {

@@ -11,7 +11,7 @@ extension TemplateRenderer {
         "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "startswith", "endswith", "replace", "upper",
         "lower",
         "title", "capitalize", "find", "rfind", "count", "join", "isdigit", "isalpha", "isalnum", "isspace", "isupper",
-        "islower", "removeprefix", "removesuffix", "zfill",
+        "islower", "removeprefix", "removesuffix", "zfill", "format",
     ]
     /// Methods of lists.
     static let listMethods: Set = ["index", "count"]
@@ -107,6 +107,7 @@ extension TemplateRenderer {
         case "splitlines":
             let keepEnds = try bind(arguments, to: ["keepends"], of: name)[0]?.isTrue ?? false
             return try list(PythonText.lines(text, keepEnds: keepEnds).map { .string($0) })
+        case "format": return try format(text, arguments)
         case "join":
             guard let items = try bind(arguments, to: ["iterable"], of: name)[0] else {
                 throw fail("join needs a list")
@@ -124,6 +125,38 @@ extension TemplateRenderer {
             _ = try bind(arguments, to: [], of: name)
             return try changeCase(name, text) ?? .bool(Self.hasKind(name, text))
         }
+    }
+
+    /// `str.format` with fields such as `{}`, `{0}` and `{name}`.
+    private func format(_ text: [UInt8], _ arguments: CallArguments) throws(TemplateError) -> RuntimeValue {
+        var output: [UInt8] = []
+        var next = 0
+        var rest = text[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "{") || byte == UInt8(ascii: "}") else {
+                output.append(byte)
+                continue
+            }
+            if rest.first == byte {
+                output.append(byte)
+                rest.removeFirst()
+                continue
+            }
+            guard byte == UInt8(ascii: "{"), let end = rest.firstIndex(of: UInt8(ascii: "}")) else {
+                throw fail("format found a single \"\(Character(UnicodeScalar(byte)))\"")
+            }
+            let name = String(decoding: rest[..<end], as: UTF8.self)
+            rest = rest[(end + 1)...]
+            let index = Int(name) ?? next
+            if name.isEmpty { next += 1 }
+            let value =
+                name.isEmpty || Int(name) != nil
+                ? arguments.positional.indices.contains(index) ? arguments.positional[index] : nil
+                : arguments.named.first { $0.name == name }?.value
+            guard let value else { throw fail("format has no value for {\(name)}") }
+            output += try self.text(of: value)
+        }
+        return try string(output)
     }
 
     private func changeCase(_ name: String, _ text: [UInt8]) throws(TemplateError) -> RuntimeValue? {
@@ -299,7 +332,7 @@ extension TemplateRenderer {
         default: _ = try bind(arguments, to: [], of: name)
         }
         switch name {
-        case "items": return try pairs(dictionary)
+        case "items": return try list(try pairs(dictionary))
         case "keys": return try list(dictionary.entries.map(\.key))
         case "values": return try list(dictionary.entries.map(\.value))
         default: return .dictionary(dictionary)
@@ -307,9 +340,9 @@ extension TemplateRenderer {
     }
 
     /// The entries of `dictionary` as tuples of key and value.
-    func pairs(_ dictionary: RuntimeDictionary) throws(TemplateError) -> RuntimeValue {
+    func pairs(_ dictionary: RuntimeDictionary) throws(TemplateError) -> [RuntimeValue] {
         var pairs: [RuntimeValue] = []
         for entry in dictionary.entries { pairs.append(try list([entry.key, entry.value], isTuple: true)) }
-        return try list(pairs)
+        return pairs
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Filters on lists and objects. What Python makes lazily, such as the result of `map`, is a list here.
+// Filters on lists and objects.
 extension TemplateRenderer {
     /// The filters that `filter` does not know itself.
     func listFilter(
@@ -9,35 +9,50 @@ extension TemplateRenderer {
         try charge(value.weight)
         switch name {
         case "length", "count": return .int(try length(try bound(value, arguments, name)))
-        case "first", "last":
-            let items = try items(of: try bound(value, arguments, name))
-            return (name == "first" ? items.first : items.last) ?? .undefined("there is no \(name) item")
+        case "first", "last": return try end(name, try bound(value, arguments, name))
         case "list": return try list(try items(of: try bound(value, arguments, name)))
         case "items":
             _ = try bind(arguments, to: [], of: "the filter items")
-            if case .undefined = value { return try list([]) }
+            if case .undefined = value { return try generator([]) }
             guard case .dictionary(let dictionary) = value else {
                 throw fail("items works on objects, not on \(value.kindName)")
             }
-            return try pairs(dictionary)
-        case "reverse":
-            let reversed = Array(try items(of: try bound(value, arguments, name)).reversed())
-            guard case .string = value else { return try list(reversed) }
-            return try join(reversed, [], strict: true)
+            return try generator(try pairs(dictionary))
+        case "reverse": return try reversed(try bound(value, arguments, name))
         case "join":
             let values = try bind(arguments, to: ["d", "attribute"], of: "the filter join")
             var items = try items(of: value)
             if let path = values[1] { items = try keys(items, path: path) }
             return try join(items, try text(of: values[0] ?? .string([])), strict: false)
-        case "map": return try map(try items(of: value), arguments)
+        // Of nothing, such as none, these make nothing.
+        case "map": return try map(value.isTrue ? try items(of: value) : [], arguments)
         case "select", "reject", "selectattr", "rejectattr":
-            return try select(name, try items(of: value), arguments)
+            return try select(name, value.isTrue ? try items(of: value) : [], arguments)
         case "dictsort": return try dictsort(value, arguments)
         case "sort", "unique", "min", "max": return try ordered(name, try items(of: value), arguments)
         case "sum":
             let values = try bind(arguments, to: ["attribute", "start"], of: "the filter sum")
             return try sum(try items(of: value), path: values[0], start: values[1])
         default: throw fail("there is no filter '\(name)'")
+        }
+    }
+
+    private func end(_ name: String, _ value: RuntimeValue) throws(TemplateError) -> RuntimeValue {
+        let missing = RuntimeValue.undefined("there is no \(name) item")
+        if case .generator(let generator) = value {
+            guard name == "first" else { throw fail("last needs a list, not a value of kind generator") }
+            return generator.next() ?? missing
+        }
+        let items = try items(of: value)
+        return (name == "first" ? items.first : items.last) ?? missing
+    }
+
+    private func reversed(_ value: RuntimeValue) throws(TemplateError) -> RuntimeValue {
+        let reversed = Array(try items(of: value).reversed())
+        switch value {
+        case .string: return try join(reversed, [], strict: true)
+        case .generator: return try list(reversed)
+        default: return try generator(reversed)
         }
     }
 
@@ -74,14 +89,14 @@ extension TemplateRenderer {
         if arguments.positional.isEmpty {
             let values = try bind(arguments, to: ["attribute", "default"], of: "the filter map")
             guard let path = values[0] else { throw fail("map needs a filter or an attribute") }
-            return try list(try keys(items, path: path, fallback: values[1]))
+            return try generator(try keys(items, path: path, fallback: values[1]))
         }
         let (name, rest) = try chosen(arguments, of: Self.filters, "filter")
         var values: [RuntimeValue] = []
         for item in items {
             values.append(try descend { () throws(TemplateError) in try filter(name, item, rest) })
         }
-        return try list(values)
+        return try generator(values)
     }
 
     /// The filter or test that the first argument names, and its arguments.
@@ -110,14 +125,14 @@ extension TemplateRenderer {
         if arguments.positional.isEmpty {
             _ = try bind(arguments, to: [], of: name)
             for (item, value) in zip(items, tested) where value.isTrue == wanted { kept.append(item) }
-            return try list(kept)
+            return try generator(kept)
         }
         let (test, rest) = try chosen(arguments, of: Self.tests, "test")
         for (item, value) in zip(items, tested) {
             let passes = try descend { () throws(TemplateError) in try self.test(test, value, rest) }
             if passes == wanted { kept.append(item) }
         }
-        return try list(kept)
+        return try generator(kept)
     }
 
     // MARK: Order
@@ -140,7 +155,7 @@ extension TemplateRenderer {
                 guard let key = RuntimeDictionary.Key(value) else { throw fail("unique works on strings and numbers") }
                 if seen.updateValue(true, forKey: key) == nil { kept.append(item) }
             }
-            return try list(kept)
+            return try generator(kept)
         case "sort": return try list(try sorted(keyed, reverse: reverse).map { items[$0] })
         default:
             let order = try sorted(keyed, reverse: name == "max")

@@ -58,7 +58,8 @@ extension TemplateRenderer {
         case "mapping": return kind == "object"
         case "callable": return kind == "function" || kind == "undefined"
         // What Python can ask for its length and items: strings, lists, objects, and Jinja's undefined.
-        case "iterable", "sequence": return ["string", "list", "tuple", "object", "undefined"].contains(kind)
+        case "sequence": return ["string", "list", "tuple", "object", "undefined"].contains(kind)
+        case "iterable": return ["string", "list", "tuple", "generator", "object", "undefined"].contains(kind)
         default: return nil
         }
     }

@@ -108,6 +108,12 @@ final class TemplateRenderer {
         return .list(list)
     }
 
+    /// Items to visit once, counted; deep nesting is refused.
+    func generator(_ items: [RuntimeValue]) throws(TemplateError) -> RuntimeValue {
+        guard case .list(let list) = try list(items) else { return .none }
+        return .generator(RuntimeGenerator(list))
+    }
+
     /// An object, counted; deep nesting is refused.
     func dictionary(
         _ entries: [(key: RuntimeValue, value: RuntimeValue)]
@@ -149,6 +155,7 @@ final class TemplateRenderer {
         switch value {
         case .undefined: return []
         case .list(let list): return list.items
+        case .generator(let generator): return generator.rest()
         case .dictionary(let dictionary): return dictionary.entries.map(\.key)
         case .string(let bytes):
             try charge(24 * bytes.count)

@@ -27,7 +27,7 @@ public indirect enum TemplateValue: Sendable, Equatable {
 }
 
 extension TemplateValue {
-    /// Reads JSON, objects in their order; numbers without a fraction become integers.
+    /// Reads JSON, objects in their order; numbers written without fraction and exponent become integers.
     package init(json: [UInt8]) throws(TokenizerError) {
         self.init(try JSONParser.parse(json, file: "JSON"))
     }
@@ -36,7 +36,8 @@ extension TemplateValue {
         switch value {
         case .null: self = .none
         case .bool(let value): self = .bool(value)
-        case .number(let value): self = Int(exactly: value).map(TemplateValue.int) ?? .double(value)
+        case .int(let value): self = .int(value)
+        case .double(let value): self = .double(value)
         case .string(let text): self = .string(text)
         case .array(let values): self = .array(values.map { TemplateValue($0) })
         case .object(let members): self = .object(members.map { ($0.key, TemplateValue($0.value)) })
