@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what Qalam needs beside Swift: libarchive (reads .gz, .xz, .zst, .tar) and pkg-config. Does nothing if they
+# Installs what Qalam needs beside Swift: libarchive (reads .gz, .xz, .zst, .tar), SQLite and pkg-config. Does
+# nothing if they
 # are there.
 set -euo pipefail
 
