@@ -3,7 +3,7 @@
 import Hummingbird
 
 /// The chat page: a few files that are part of the program.
-enum Page {
+enum PageHandlers {
     /// One file of the page, ready to send.
     struct Asset: Sendable {
         private let type: String
@@ -20,16 +20,23 @@ enum Page {
         }
 
         /// The file, or word that the browser's copy is still right.
-        func respond(to request: Request, context: some RequestContext) -> Response {
+        func respond(to request: Request) -> Response {
             var headers: HTTPFields = [.contentType: type, .cacheControl: "no-cache", .eTag: tag]
-            for (name, value) in Page.securityHeaders { headers[name] = value }
+            for (name, value) in PageHandlers.securityHeaders { headers[name] = value }
             if request.headers[.ifNoneMatch] == tag { return Response(status: .notModified, headers: headers) }
             return Response(status: .ok, headers: headers, body: .init(byteBuffer: bytes))
         }
     }
 
+    /// The heading of its routes; they are no part of the API.
+    static let tag = "Page"
+
+    static let routes = assets.map { path, asset in
+        Route.get(path, tag, "A file of the page", answer: .bytes(type: "text/html")) { asset.respond(to: $0.request) }
+    }
+
     /// The files, by the path they are served at.
-    static let assets: [(path: RouterPath, asset: Asset)] = [
+    static let assets: [(path: String, asset: Asset)] = [
         ("/", Asset(PackageResources.index_html, type: "text/html; charset=utf-8")),
         ("/style.css", Asset(PackageResources.style_css, type: "text/css; charset=utf-8")),
         ("/script.js", Asset(PackageResources.script_js, type: javaScript)),

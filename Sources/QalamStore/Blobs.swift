@@ -39,6 +39,11 @@ public final class Blobs: Sendable {
         try Data(contentsOf: try url(name), options: .mappedIfSafe)
     }
 
+    /// Whether there is a blob of this name.
+    public func contains(_ name: String) throws -> Bool {
+        FileManager.default.fileExists(atPath: try url(name).path)
+    }
+
     /// Removes a blob, if it is there.
     public func remove(_ name: String) throws {
         let url = try url(name)

@@ -74,6 +74,8 @@ public struct Record: Sendable, Equatable {
 public enum RecordChange: Sendable {
     /// Adds a record; its id must be new.
     case insert(RecordKey, created: Int, body: String)
+    /// Adds a record, or replaces its document whatever it was.
+    case put(RecordKey, created: Int, body: String)
     /// Replaces a record's document, if its revision is the one given.
     case update(RecordKey, revision: Int, body: String)
     /// Removes a record with all that belongs to it.

@@ -113,21 +113,11 @@ extension Store {
     private static func apply(_ change: RecordChange, in database: Database) throws {
         switch change {
         case .insert(let key, let created, let body):
-            let columns = key.parent == nil ? "id, created, body" : "id, parent, created, body"
-            var arguments: StatementArguments = [key.id]
-            if let parent = key.parent {
-                // A plain answer instead of a violated constraint.
-                guard let kind = key.kind.parent, try find(RecordKey(kind, parent), in: database) != nil else {
-                    throw StoreError.missing(parent)
-                }
-                arguments += [parent]
-            }
-            arguments += [created, body]
-            let places = key.parent == nil ? "?, ?, ?" : "?, ?, ?, ?"
-            try database.execute(
-                sql: "INSERT INTO \(key.kind.rawValue) (\(columns)) VALUES (\(places)) ON CONFLICT DO NOTHING",
-                arguments: arguments)
+            try insert(key, created, body, onConflict: "NOTHING", in: database)
             guard database.changesCount == 1 else { throw StoreError.exists(key.id) }
+        case .put(let key, let created, let body):
+            let update = "UPDATE SET body = excluded.body, revision = revision + 1"
+            try insert(key, created, body, onConflict: update, in: database)
         case .update(let key, let revision, let body):
             let (condition, location) = location(key)
             try database.execute(
@@ -143,6 +133,27 @@ extension Store {
             try database.execute(sql: "DELETE FROM \(key.kind.rawValue) WHERE \(condition)", arguments: location)
             guard database.changesCount == 1 else { throw StoreError.missing(key.id) }
         }
+    }
+
+    private static func insert(
+        _ key: RecordKey, _ created: Int, _ body: String, onConflict: String, in database: Database
+    ) throws {
+        var arguments: StatementArguments = [key.id]
+        if let parent = key.parent {
+            // A plain answer instead of a violated constraint.
+            guard let kind = key.kind.parent, try find(RecordKey(kind, parent), in: database) != nil else {
+                throw StoreError.missing(parent)
+            }
+            arguments += [parent]
+        }
+        let (columns, places, conflict) =
+            key.parent == nil
+            ? ("id, created, body", "?, ?, ?", "id") : ("id, parent, created, body", "?, ?, ?, ?", "parent, id")
+        try database.execute(
+            sql: """
+                INSERT INTO \(key.kind.rawValue) (\(columns)) VALUES (\(places))
+                ON CONFLICT (\(conflict)) DO \(onConflict)
+                """, arguments: arguments + [created, body])
     }
 
     private static func location(_ key: RecordKey) -> (condition: String, arguments: StatementArguments) {

@@ -2,6 +2,7 @@
 
 package import Hummingbird
 import QalamEngine
+import QalamStore
 
 /// An error as OpenAI's clients expect it: a status, and `{"error": {message, type, param, code}}`.
 ///
@@ -49,7 +50,12 @@ package struct APIError: Error, Equatable {
 extension APIError: HTTPResponseError {
     /// The error as a response, with its headers.
     package func response(from request: Request, context: some RequestContext) -> Response {
-        var response = Response(json: json, status: status)
+        response(style: ErrorStyle(path: request.uri.path), requestID: nil)
+    }
+
+    /// The error as a response, as the clients of an API expect it.
+    func response(style: ErrorStyle, requestID: String?) -> Response {
+        var response = Response(json: style.json(self, requestID: requestID), status: status)
         response.headers.append(contentsOf: headers)
         if status.kind == .serverError {
             // The same request would fail in the same way: tell the SDK not to send it twice more.
@@ -65,6 +71,9 @@ extension APIError {
         switch error {
         case let error as APIError: self = error
         case let error as EngineError: self.init(error)
+        case StoreError.missing(let id), StoreError.unknownCursor(let id): self = .noSuch("record", id)
+        case StoreError.exists(let id), StoreError.conflict(let id):
+            self.init("Another request has changed \(id) meanwhile: try again.", status: .conflict, code: "conflict")
         case let error as JSONError:
             self.init("We could not parse the JSON body of your request: \(error.description)", code: nil)
         case let error as any HTTPResponseError:
@@ -87,6 +96,13 @@ extension APIError {
             self.init(error.description, param: name, code: "invalid_value")
         case .memoryOverflow:
             self.init(error.description, param: "messages", code: "context_length_exceeded")
+        case .badInput(_, let tokens, _):
+            self.init(
+                error.description, param: "input", code: tokens == 0 ? "invalid_value" : "context_length_exceeded")
+        case .unsupported:
+            self.init(error.description, param: "model", code: "unsupported_model")
+        case .unknownAdapter:
+            self.init(error.description, status: .notFound, param: "model", code: "model_not_found")
         case .unknownModel:
             self.init(error.description, status: .notFound, param: "model", code: "model_not_found")
         case .busy, .noMemory:

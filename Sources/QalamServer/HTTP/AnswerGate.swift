@@ -12,6 +12,9 @@ final class AnswerGate: Sendable {
         self.limit = limit
     }
 
+    /// How many answers are being written.
+    var count: Int { running.withLock { $0 } }
+
     /// Room for some answers; given back when the last reference is dropped.
     final class Pass: Sendable {
         private let gate: AnswerGate

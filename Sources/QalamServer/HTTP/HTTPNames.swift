@@ -7,6 +7,10 @@ extension HTTPField.Name {
     package static let requestID = make("x-request-id")
     /// "false" keeps OpenAI's clients from sending a request again.
     package static let shouldRetry = make("x-should-retry")
+    /// The key, as Anthropic's clients send it.
+    package static let apiKey = make("x-api-key")
+    /// The W3C trace that a request belongs to.
+    package static let traceParent = make("traceparent")
     /// Which pages may embed this one; the older twin of `frame-ancestors`.
     package static let frameOptions = make("x-frame-options")
     /// What a link out of the page tells the next one.

@@ -1,33 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import QalamEngine
+import QalamEngine
 
-/// The models served, and the bodies of `/v1/models`.
-package struct ModelList: Sendable {
+/// The models served, and the names they are asked for by.
+struct ModelList: Sendable {
     /// In the order the server was given them; the first is the page's first choice.
-    package let models: [any ChatModel]
+    let models: [any ServedModel]
+    /// Further names; `*` stands for every other one.
+    private let aliases: [String: String]
 
-    /// Serves `models`.
-    package init(_ models: [any ChatModel]) {
+    /// Serves `models`, by `aliases` too.
+    init(_ models: [any ServedModel], aliases: [String: String] = [:]) {
         self.models = models
+        self.aliases = aliases
     }
 
-    /// The model called `id`.
-    /// - Throws: `APIError` with code `model_not_found`.
-    package func find(_ id: String) throws(APIError) -> any ChatModel {
-        guard let model = models.first(where: { $0.id == id }) else {
-            throw .unknownModel(id, served: models.map(\.id))
+    /// The model called `id`, or that an alias of that name stands for.
+    ///
+    /// - Throws: `APIError` with code `model_not_found`, or one that asks for a model if there is no name
+    func find(_ id: String?) throws(APIError) -> any ServedModel {
+        if let id, let model = models.first(where: { $0.id == id }) { return model }
+        let alias = id.flatMap { aliases[$0] } ?? aliases["*"]
+        if let alias, let model = models.first(where: { $0.id == alias }) { return model }
+        guard let id else {
+            throw APIError("You must provide a model parameter.", param: "model", code: "missing_required_parameter")
         }
-        return model
+        throw .unknownModel(id, served: names)
     }
 
-    /// The body of `GET /v1/models`.
-    package var json: JSONValue {
-        ["object": "list", "data": .array(models.map(Self.json))]
+    /// The model called `id`, which must write text.
+    func chat(_ id: String?) throws(APIError) -> any ChatModel {
+        let model = try find(id)
+        guard let chat = model as? any ChatModel else { throw .unfit(model, "write text") }
+        return chat
     }
 
-    /// The body of `GET /v1/models/{id}`.
-    package static func json(_ model: any ChatModel) -> JSONValue {
-        ["id": .string(model.id), "object": "model", "created": .integer(model.created), "owned_by": "qalam"]
+    /// The model called `id`, which must make vectors of texts.
+    func embedding(_ id: String?) throws(APIError) -> any EmbeddingModel {
+        let model = try find(id)
+        guard let embedding = model as? any EmbeddingModel else { throw .unfit(model, "embed texts") }
+        return embedding
+    }
+
+    /// The model called `id`, which must rank texts.
+    func rerank(_ id: String?) throws(APIError) -> any RerankModel {
+        let model = try find(id)
+        guard let rerank = model as? any RerankModel else { throw .unfit(model, "rank texts") }
+        return rerank
+    }
+
+    /// All names that are listed: models, then aliases.
+    var names: [String] { models.map(\.id) + aliases.keys.filter { $0 != "*" }.sorted() }
+
+    /// What each model is doing.
+    var loads: [(id: String, load: ModelLoad)] { models.map { ($0.id, ModelLoad()) } }
+}
+
+extension APIError {
+    /// The model is another kind of model.
+    fileprivate static func unfit(_ model: any ServedModel, _ what: String) -> APIError {
+        APIError("The model \(model.id) can't \(what): ask another one.", param: "model", code: "unsupported_model")
     }
 }
