@@ -87,6 +87,10 @@ extension APIError {
             self.init(error.description, param: name, code: "invalid_value")
         case .memoryOverflow:
             self.init(error.description, param: "messages", code: "context_length_exceeded")
+        case .badInput:
+            self.init(error.description, param: "input", code: "invalid_value")
+        case .unsupported, .unknownAdapter:
+            self.init(error.description, param: "model", code: "invalid_value")
         case .unknownModel:
             self.init(error.description, status: .notFound, param: "model", code: "model_not_found")
         case .busy, .noMemory:

@@ -77,12 +77,12 @@ struct ChatHandler: Sendable {
         var usage = Usage(promptTokens: 0, completionTokens: 0)
         try await withAnswerEvents(of: streams, tick: configuration.keepAlive, grace: configuration.grace) { event in
             switch event {
-            case .event(let choice, .text(let text)): choices[choice].text += text
+            case .event(let choice, .text(let text, _)): choices[choice].text += text
             case .event(let choice, .finished(let reason, let used)):
                 choices[choice].finish = reason
                 usage.add(used)
             case .failed(let error): throw error
-            case .tick: break
+            case .event, .tick: break
             }
         }
         return answer.completion(choices, usage)
@@ -146,7 +146,7 @@ struct AnswerSender {
         }
         silent = false
         switch event {
-        case .event(let choice, .text(let text)):
+        case .event(let choice, .text(let text, _)):
             return [.json(answer.chunk(choice, delta: ["content": .string(text)], withUsage: withUsage))]
         case .event(let choice, .finished(let reason, let used)):
             usage.add(used)
@@ -154,7 +154,7 @@ struct AnswerSender {
         case .failed(let error):
             failed = true
             return [.json(APIError(error).json)]
-        case .tick: return []
+        case .event, .tick: return []
         }
     }
 
