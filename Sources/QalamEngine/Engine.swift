@@ -149,8 +149,8 @@ private final class Mailbox: Sendable {
     var statistics: EngineStatistics { state.withLock { $0.statistics } }
 }
 
-/// One thread that runs the engine's jobs in order.
-private final class EngineThread: SerialExecutor {
+/// One thread that runs an engine's jobs in order.
+final class EngineThread: SerialExecutor {
     private let queue = DispatchQueue(label: "qalam.engine", qos: .userInitiated)
 
     func enqueue(_ job: consuming ExecutorJob) {

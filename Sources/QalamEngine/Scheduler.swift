@@ -94,7 +94,8 @@ package struct Scheduler {
         admit(emit)
         fill()
         guard !step.ids.isEmpty else { return }
-        settle(step.run(decoder, memory), emit)
+        let (logits, hidden) = step.run(decoder, memory)
+        settle(logits, hidden, emit)
     }
 
     /// Frees the pages of a running sequence and drops it.
@@ -175,6 +176,9 @@ struct RequestLimits: Sendable {
             throw .badOption(name: "prompt", why: "has token \(token), and the vocabulary ends at \(vocabularySize).")
         }
         guard request.maxTokens >= 1 else { throw .badOption(name: "max_tokens", why: "must be at least 1.") }
+        if case .write = request.work {} else if request.grammar != nil || request.speculation != .off {
+            throw .badOption(name: "prompt", why: "is only read, so nothing can be said of an answer.")
+        }
         if let logprobs = request.logprobs, logprobs < 0 {
             throw .badOption(name: "top_logprobs", why: "must be 0 or more.")
         }

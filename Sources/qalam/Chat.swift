@@ -78,7 +78,7 @@ struct Chat: AsyncParsableCommand {
         var text = ""
         do {
             for try await event in try await loaded.chat(messages, sampling.chatOptions) {
-                guard case .text(let piece) = event else { continue }
+                guard case .text(let piece, _) = event else { continue }
                 text += piece
                 write(piece)
             }

@@ -22,12 +22,13 @@ struct Generate: AsyncParsableCommand {
         let text = prompt ?? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
         var (answer, reason, usage) = ("", FinishReason.stop, Usage(promptTokens: 0, completionTokens: 0))
         if !json { write(text) }
-        for try await event in try loaded.complete(text, sampling.chatOptions) {
+        for try await event in try await loaded.complete(.text(text), sampling.chatOptions) {
             switch event {
-            case .text(let piece):
+            case .text(let piece, _):
                 answer += piece
                 if !json { write(piece) }
             case .finished(let why, let tokens): (reason, usage) = (why, tokens)
+            case .reasoning, .toolCallStarted, .toolCallArguments: break
             }
         }
         if json {

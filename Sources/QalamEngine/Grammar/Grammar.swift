@@ -44,7 +44,7 @@ package struct Grammar: Sendable {
         try self.init(rules, root: .rule(root), joiningRegularRules: true)
     }
 
-    private init(
+    init(
         _ rules: GrammarRules, root: GrammarNode, joiningRegularRules: Bool = false
     ) throws(GrammarError) {
         guard case .rule(let root) = root else { throw .empty }

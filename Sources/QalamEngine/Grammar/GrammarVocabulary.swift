@@ -37,6 +37,8 @@ final class TokenTrie: Sendable {
     /// Words of a mask.
     let wordCount: Int
     let nodes: [Node]
+    /// Every token but the end tokens.
+    let allButEnds: TokenMask
     /// Per token: another with the same bytes, or -1.
     let twins: [Int32]
     let deepest: Int
@@ -72,6 +74,9 @@ final class TokenTrie: Sendable {
         (nodes, twins, deepest) = (builder.nodes, builder.twins, builder.deepest)
         (longNodes, longOrigins) = builder.long(Self.shortLength)
         (self.texts, textStarts) = (texts, starts)
+        var free = [UInt32](repeating: 0, count: wordCount)
+        free.allow((0..<Int32(count)).filter { !endTokens.contains($0) })
+        allButEnds = TokenMask(words: free)
     }
 
     /// The bytes of a token; none for special tokens and ids that do not exist.

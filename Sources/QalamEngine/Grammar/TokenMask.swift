@@ -13,6 +13,14 @@ package struct TokenMask: Sendable, Equatable {
         count = words.reduce(0) { $0 + $1.nonzeroBitCount }
     }
 
+    /// This mask with one more token.
+    func adding(_ token: Int32) -> TokenMask {
+        guard token >= 0, Int(token) / 32 < words.count else { return self }
+        var words = words
+        words.allow([token])
+        return TokenMask(words: words)
+    }
+
     /// Whether `token` may come next.
     package func contains(_ token: Int32) -> Bool {
         token >= 0 && Int(token) / 32 < words.count && words[Int(token) / 32] >> UInt32(token % 32) & 1 == 1
