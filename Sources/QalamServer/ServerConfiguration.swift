@@ -29,6 +29,8 @@ public struct ServerConfiguration: Sendable, Equatable {
     public var fileLimit = 512 << 20
     /// The most answers written at the same time; more requests are told to come back.
     public var answerLimit = 64
+    /// The most tokens of a prompt; nil: as many as the model's context has.
+    public var promptLimit: Int?
     /// How deep a schema of tools or answers may nest.
     public var schemaDepthLimit = 32
     /// After this long without anything to send, a stream gets a comment, so that proxies don't cut it.

@@ -57,7 +57,9 @@ public struct APIKey: Sendable, Equatable {
     /// What of a secret is shown in lists.
     static func prefix(of secret: String) -> String { String(secret.prefix(15)) }
 
-    /// What is kept of a secret. It is random, so a plain hash can't be searched; nothing slower is needed.
+    /// What is kept of a secret.
+    ///
+    /// It is random, so a plain hash can't be searched; nothing slower is needed.
     static func hash(of secret: String) -> Data { Data(SHA256.hash(data: Data(secret.utf8))) }
 }
 

@@ -32,7 +32,8 @@ enum Schema {
     private static func status(_ values: String...) -> String {
         let list = values.map { "'\($0)'" }.joined(separator: ", ")
         return """
-            status TEXT NOT NULL GENERATED ALWAYS AS (json_extract(body, '$.status')) STORED CHECK (status IN (\(list))),
+            status TEXT NOT NULL GENERATED ALWAYS AS (json_extract(body, '$.status')) STORED
+                CHECK (status IN (\(list))),
             """
     }
 
@@ -48,7 +49,8 @@ enum Schema {
         table(
             "batches",
             status(
-                "validating", "failed", "in_progress", "finalizing", "completed", "expired", "cancelling", "cancelled")),
+                "validating", "failed", "in_progress", "finalizing", "completed", "expired", "cancelling",
+                "cancelled")),
         table("batch_lines", parent: "batches"),
         table(
             "responses", status("completed", "failed", "in_progress", "cancelled", "queued", "incomplete")),

@@ -4,8 +4,8 @@ internal import GRDB
 
 /// Qalam's own records: a SQLite database and a folder of files' bytes, in one folder.
 ///
-/// What a call has returned from is on disk: a killed process or a power cut loses none of it. Several processes may use
-/// one folder at the same time.
+/// What a call has returned from is on disk: a killed process or a power cut loses none of it. Several processes may
+/// use one folder at the same time.
 public final class Store: PlatformStore {
     /// The bytes of files.
     public let blobs: Blobs

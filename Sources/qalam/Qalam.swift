@@ -27,6 +27,7 @@ struct Qalam: AsyncParsableCommand {
                 subcommands: [
                     Pull.self, List.self, Show.self, Remove.self, Inspect.self, Convert.self, Quantize.self,
                 ]),
+            CommandGroup(name: "Run a server", subcommands: [Keys.self, UsageCommand.self, Backup.self]),
             CommandGroup(name: "Measure", subcommands: [Bench.self]),
         ])
 

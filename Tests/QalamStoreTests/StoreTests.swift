@@ -47,9 +47,11 @@ struct StoreTests {
         #expect(try await store.find(RecordKey(.conversation, "conv_1")) == nil)
     }
 
-    @Test("the schema refuses documents that are none, and statuses that don't exist", arguments: [
-        "{", #"{"status":"odd"}"#, "{}",
-    ])
+    @Test(
+        "the schema refuses documents that are none, and statuses that don't exist",
+        arguments: [
+            "{", #"{"status":"odd"}"#, "{}",
+        ])
     func invariants(body: String) async throws {
         let store = try Store()
         await #expect(throws: (any Error).self) {
@@ -63,7 +65,8 @@ struct StoreTests {
         let store = try Store()
         for (id, status) in [("a", "in_progress"), ("b", "completed"), ("c", "in_progress")] {
             try await store.apply([
-                .insert(RecordKey(.batch, id), created: 1, body: #"{"status":"\#(status)","metadata":{"k.e":"\#(id)"}}"#)
+                .insert(
+                    RecordKey(.batch, id), created: 1, body: #"{"status":"\#(status)","metadata":{"k.e":"\#(id)"}}"#)
             ])
         }
         var query = RecordQuery(.batch)

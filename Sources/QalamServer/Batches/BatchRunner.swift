@@ -166,7 +166,7 @@ final class BatchRunner: Service {
         while true {
             do {
                 return try await answer(endpoint, body, asker)
-            } catch where APIError(error).status == .tooManyRequests {
+            } catch  where APIError(error).status == .tooManyRequests {
                 try await Task.sleep(for: .milliseconds(200))
             }
         }

@@ -6,11 +6,12 @@ import QalamStore
 
 /// `/v1/chat/completions`.
 enum ChatHandlers {
-    static let routes: [Route] = [
-        .post(
-            "/v1/chat/completions", "Chat", "Answer a conversation", body: .json(ChatShapes.request),
-            answer: .stream(ChatShapes.completion), create)
-    ] + StoredChatHandlers.routes
+    static let routes: [Route] =
+        [
+            .post(
+                "/v1/chat/completions", "Chat", "Answer a conversation", body: .json(ChatShapes.request),
+                answer: .stream(ChatShapes.completion), create)
+        ] + StoredChatHandlers.routes
 
     private static func create(_ call: Call) async throws -> Response {
         let body = try await call.body()
@@ -55,7 +56,7 @@ enum ChatHandlers {
         var options = chat.options
         options.client = asker.client
         let generation = try await Generation(model, count: chat.choices, platform, asker) { choice in
-            try await model.chat(chat.messages, SamplingFields.options(options, choice: choice))
+            try await platform.chat(model, chat.messages, SamplingFields.options(options, choice: choice))
         }
         return (generation, ChatResponse(model: model, created: Platform.now))
     }

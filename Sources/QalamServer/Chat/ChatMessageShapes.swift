@@ -35,7 +35,8 @@ enum ChatMessageShapes {
             .init("text", [.must("text", .text)]), .init("refusal", [.must("refusal", .text)]),
             .init("image_url", refused: "the models served here take nothing but text."),
             .init("input_audio", refused: "the models served here take nothing but text."),
-            .init("file", refused: "the models served here take nothing but text: put the file's text into the message."),
+            .init(
+                "file", refused: "the models served here take nothing but text: put the file's text into the message."),
         ])
 
     private static let call = Shape.tagged(

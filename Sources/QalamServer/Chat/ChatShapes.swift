@@ -111,7 +111,8 @@ enum ChatShapes {
         .object([
             .must("id", .text), .must("object", .oneOf(["chat.completion"])), .must("created", .count),
             .must("model", .text), .must("choices", .list(choice)), .must("usage", usage),
-            .must("service_tier", .text), .must("system_fingerprint", .text), .may("metadata", .map(.text, atMost: .max)),
+            .must("service_tier", .text), .must("system_fingerprint", .text),
+            .may("metadata", .map(.text, atMost: .max)),
         ]))
 
     private static let choice = Shape.object([

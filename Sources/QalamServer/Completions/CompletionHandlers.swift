@@ -129,8 +129,8 @@ enum CompletionHandlers {
         options.client = asker.client
         let (count, candidates) = (completion.prompts.count * completion.candidates, completion.candidates)
         return try await Generation(model, count: count, perPrompt: candidates, platform, asker) { number in
-            try await model.complete(
-                completion.prompts[number / candidates],
+            try await platform.complete(
+                model, completion.prompts[number / candidates],
                 SamplingFields.options(options, choice: number % candidates))
         }
     }

@@ -17,7 +17,8 @@ enum TokenHandlers {
     static let routes: [Route] = [
         .post(
             "/tokenize", "Tokens", "The tokens of a text", body: .json(text),
-            answer: .json(.object([.must("tokens", .list(.count)), .must("count", .count), .must("max_model_len", .count)]))
+            answer: .json(
+                .object([.must("tokens", .list(.count)), .must("count", .count), .must("max_model_len", .count)]))
         ) { call in
             let body = try await call.json(text)
             guard let content = body["content"]?.text ?? body["prompt"]?.text else {

@@ -21,7 +21,8 @@ enum FileShapes {
     static let upload = Shape.named(
         "Upload",
         .object([
-            .must("id", .text), .must("object", .oneOf(["upload"])), .must("bytes", .count), .must("created_at", .count),
+            .must("id", .text), .must("object", .oneOf(["upload"])), .must("bytes", .count),
+            .must("created_at", .count),
             .must("expires_at", .count), .must("filename", .text), .must("purpose", .text),
             .must("status", .oneOf(["pending", "completed", "cancelled", "expired"])), .maybe("file", file),
         ]))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Hummingbird
+import Logging
 
 extension Call {
     /// A response that sends events while they come; when the client goes away, `write` is cancelled.
@@ -23,10 +24,21 @@ extension Call {
 
     /// Waits for `answer`, and cancels it when the client goes away before.
     func watched(_ answer: @escaping @Sendable () async throws -> JSONValue) async throws -> Response {
-        var response = try await request.body.consumeWithCancellationOnInboundClose { _ in
-            Response(json: try await answer())
+        do {
+            var response = try await request.body.consumeWithCancellationOnInboundClose { _ in
+                Response(json: try await answer())
+            }
+            response.headers[.connection] = "close"
+            return response
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            var shaped = APIError(error)
+            if shaped.status == .internalServerError {
+                asker.logger.error("request failed", metadata: ["error": "\(error)"])
+            }
+            shaped.headers[.connection] = "close"
+            throw shaped
         }
-        response.headers[.connection] = "close"
-        return response
     }
 }

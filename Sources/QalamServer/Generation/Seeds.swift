@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The seeds of further answers to one request.
-enum Seeds {
+package enum Seeds {
     /// The seed of answer number `choice` of a request with `seed`; the first has the request's own.
-    static func seed(_ seed: UInt64, choice: Int) -> UInt64 {
+    package static func seed(_ seed: UInt64, choice: Int) -> UInt64 {
         guard choice > 0 else { return seed }
         // The finalizer of SplitMix64 (Steele, Lea and Flood 2014) over the choice-th step from the seed.
         var z = seed &+ UInt64(choice) &* 0x9E37_79B9_7F4A_7C15

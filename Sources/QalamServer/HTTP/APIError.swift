@@ -96,7 +96,6 @@ extension APIError {
             self.init(error.description, param: name, code: "invalid_value")
         case .memoryOverflow:
             self.init(error.description, param: "messages", code: "context_length_exceeded")
-<<<<<<< HEAD:Sources/QalamServer/HTTP/APIError.swift
         case .badInput(_, let tokens, _):
             self.init(
                 error.description, param: "input", code: tokens == 0 ? "invalid_value" : "context_length_exceeded")
@@ -104,12 +103,6 @@ extension APIError {
             self.init(error.description, param: "model", code: "unsupported_model")
         case .unknownAdapter:
             self.init(error.description, status: .notFound, param: "model", code: "model_not_found")
-=======
-        case .badInput:
-            self.init(error.description, param: "input", code: "invalid_value")
-        case .unsupported, .unknownAdapter:
-            self.init(error.description, param: "model", code: "invalid_value")
->>>>>>> features:Sources/QalamServer/APIError.swift
         case .unknownModel:
             self.init(error.description, status: .notFound, param: "model", code: "model_not_found")
         case .busy, .noMemory:

@@ -4,6 +4,7 @@ import Foundation
 import Hummingbird
 import Logging
 import QalamStore
+import Synchronization
 
 /// Who asks, as far as answers and accounts depend on it.
 struct Asker: Sendable {
@@ -23,7 +24,7 @@ struct Asker: Sendable {
 
 /// A request whose sender may make it, with what handlers need to answer it.
 struct Call: Sendable {
-    let request: Request
+    private let held: HeldRequest
     let context: ServerContext
     let platform: Platform
     let asker: Asker
@@ -33,7 +34,7 @@ struct Call: Sendable {
     /// Admits a request to `route`.
     /// - Throws: `APIError` if it may not, or its query is wrong
     init(_ request: Request, _ context: ServerContext, route: Route, platform: Platform) async throws {
-        self.request = request
+        held = HeldRequest(request)
         self.context = context
         self.platform = platform
         var key: APIKey?
@@ -41,6 +42,9 @@ struct Call: Sendable {
         asker = Asker(key: key, requestID: context.requestID, logger: context.logger)
         query = try Self.read(request.uri.query ?? "", route.query)
     }
+
+    /// The request; once its body has been read, that stands in it.
+    var request: Request { held.request.withLock { $0 } }
 
     /// The part of the path called `name`.
     func parameter(_ name: String) -> String {
@@ -55,20 +59,38 @@ struct Call: Sendable {
     }
 
     /// The body as JSON, whatever it is.
-    func body() async throws -> JSONValue { try await JSONValue(parsing: platform.readBody(request)) }
+    func body() async throws -> JSONValue { try await JSONValue(parsing: readBody()) }
 
     /// The body as JSON, whatever it is; an empty one is `{}`.
     func optionalBody() async throws -> JSONValue {
-        let body = try await platform.readBody(request)
+        let body = try await readBody()
         return try body.isEmpty ? [:] : JSONValue(parsing: body)
     }
 
     /// The body as JSON of `shape`; an empty one counts as `{}` where nothing is required.
     func json(_ shape: Shape) async throws -> JSONValue {
-        let body = try await platform.readBody(request)
+        let body = try await readBody()
         let json: JSONValue = try body.isEmpty && shape.allowsEmpty ? [:] : JSONValue(parsing: body)
         try shape.check(RequestField(body: json))
         return json
+    }
+
+    /// The whole body.
+    /// - Throws: `APIError.bodyTooLarge`
+    private func readBody() async throws -> [UInt8] {
+        var request = request
+        let limit = platform.configuration.bodyLimit
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
+            throw APIError.bodyTooLarge(limit: limit)
+        }
+        do {
+            let body = try await request.collectBody(upTo: limit)
+            // The request as it is now can still tell when its sender goes away.
+            held.request.withLock { [request] in $0 = request }
+            return Array(body.readableBytesView)
+        } catch let error as any HTTPResponseError where error.status == .contentTooLarge {
+            throw APIError.bodyTooLarge(limit: limit)
+        }
     }
 
     private static func read(
@@ -108,6 +130,13 @@ struct Call: Sendable {
         try parameter.shape.check(RequestField(path: base, value: value))
         query[base] = value
     }
+}
+
+/// A request whose body may be read once.
+private final class HeldRequest: Sendable {
+    let request: Mutex<Request>
+
+    init(_ request: Request) { self.request = Mutex(request) }
 }
 
 extension Shape {

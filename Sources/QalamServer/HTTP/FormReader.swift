@@ -37,7 +37,9 @@ extension Call {
                     current = (name, [])
                 case .bytes(let bytes):
                     if let writer {
-                        guard await writer.size + bytes.count <= limit else { throw APIError.bodyTooLarge(limit: limit) }
+                        guard await writer.size + bytes.count <= limit else {
+                            throw APIError.bodyTooLarge(limit: limit)
+                        }
                         try await writer.append(bytes)
                     } else if let held = current {
                         guard held.text.count + bytes.count <= 65536 else {

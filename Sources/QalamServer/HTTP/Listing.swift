@@ -71,8 +71,12 @@ extension PlatformStore {
 
     /// Changes the document there, together with `others`; another change at the same time is waited for.
     ///
-    /// - Parameter change: the new document, or nil to leave it as it is; it may be asked more than once
+    /// - Parameters:
+    ///   - key: where it is
+    ///   - noun: what to call it
+    ///   - change: the new document, or nil to leave it as it is; it may be asked more than once
     /// - Returns: the document as it is then
+    /// - Throws: `APIError` with status 404, or what `change` throws
     @discardableResult
     func update(
         _ key: RecordKey, _ noun: String, _ change: (JSONValue) throws -> (JSONValue, others: [RecordChange])?

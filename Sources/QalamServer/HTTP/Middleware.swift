@@ -46,7 +46,7 @@ struct ResponseShaping: RouterMiddleware {
         if shaped.status == .notFound, !(error is APIError) {
             shaped = .unknownURL(request.method.rawValue, request.uri.path)
         }
-        if shaped.status == .internalServerError {
+        if shaped.status == .internalServerError, !(error is APIError) {
             context.logger.error("request failed", metadata: ["error": "\(error)"])
         }
         var response = shaped.response(style: ErrorStyle(path: request.uri.path), requestID: context.requestID)

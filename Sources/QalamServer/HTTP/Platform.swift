@@ -38,19 +38,29 @@ struct Platform: Sendable {
     /// Unix seconds.
     static var now: Int { Int(Date().timeIntervalSince1970) }
 
-    /// The whole body.
-    /// - Throws: `APIError.bodyTooLarge`
-    func readBody(_ request: Request) async throws -> [UInt8] {
-        let limit = configuration.bodyLimit
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
-            throw APIError.bodyTooLarge(limit: limit)
+    /// Asks a model for an answer to a conversation, unless that is longer than the server allows.
+    func chat(
+        _ model: any ChatModel, _ messages: [ChatMessage], _ options: ChatOptions
+    ) async throws -> Generation.Stream {
+        if let limit = configuration.promptLimit {
+            let count = try await model.countTokens(messages, options)
+            guard count <= limit else { throw EngineError.contextOverflow(prompt: count, limit: limit) }
         }
-        do {
-            return try await Array(request.body.collect(upTo: limit).readableBytesView)
-        } catch let error as any HTTPResponseError where error.status == .contentTooLarge {
-            throw APIError.bodyTooLarge(limit: limit)
-        } catch is NIOTooManyBytesError {
-            throw APIError.bodyTooLarge(limit: limit)
+        return try await model.chat(messages, options)
+    }
+
+    /// Asks a model to continue a text, unless that is longer than the server allows.
+    func complete(
+        _ model: any ChatModel, _ input: TextInput, _ options: ChatOptions
+    ) async throws -> Generation.Stream {
+        if let limit = configuration.promptLimit {
+            let count =
+                switch input {
+                case .text(let text): try await model.tokenize(text, addSpecial: true).count
+                case .tokens(let tokens): tokens.count
+                }
+            guard count <= limit else { throw EngineError.contextOverflow(prompt: count, limit: limit) }
         }
+        return try await model.complete(input, options)
     }
 }

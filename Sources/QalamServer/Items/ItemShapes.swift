@@ -4,7 +4,8 @@
 enum ItemShapes {
     /// One item, by its type.
     static let item = Shape.named(
-        "InputItem", .tagged(by: "type", fallback: "message", [message, call, callOutput, reasoning, reference] + others))
+        "InputItem",
+        .tagged(by: "type", fallback: "message", [message, call, callOutput, reasoning, reference] + others))
 
     private static let status = Shape.Member.may("status", .oneOf(["in_progress", "completed", "incomplete"]))
     private static let id = Shape.Member.may("id", .string(1...64))
@@ -54,10 +55,13 @@ enum ItemShapes {
         "reasoning",
         [
             .may("id", .string(1...64)),
-            .must("summary", .list(.tagged(by: "type", fallback: nil, [.init("summary_text", [.must("text", .text)])]))),
-            .may("content", .list(.tagged(by: "type", fallback: nil, [.init("reasoning_text", [.must("text", .text)])]))),
+            .must("summary", texts("summary_text")), .may("content", texts("reasoning_text")),
             .may("encrypted_content", .refused("reasoning is not encrypted here: leave it out.")), status,
         ])
+
+    private static func texts(_ type: String) -> Shape {
+        .list(.tagged(by: "type", fallback: nil, [.init(type, [.must("text", .text)])]))
+    }
 
     private static let reference = Shape.Variant("item_reference", [.must("id", .string(1...64))])
 

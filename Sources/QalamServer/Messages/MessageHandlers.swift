@@ -33,13 +33,13 @@ enum MessageHandlers {
         guard body["stream"]?.flag == true else {
             return try await call.watched { [options] in
                 let generation = try await Generation(model, count: 1, call.platform, call.asker) { _ in
-                    try await model.chat(request.messages, options)
+                    try await call.platform.chat(model, request.messages, options)
                 }
                 return writer.message(try await generation.collect()[0])
             }
         }
         let generation = try await Generation(model, count: 1, call.platform, call.asker) { [options] _ in
-            try await model.chat(request.messages, options)
+            try await call.platform.chat(model, request.messages, options)
         }
         return call.events { body in
             var writer = writer

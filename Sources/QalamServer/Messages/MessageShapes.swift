@@ -38,7 +38,8 @@ enum MessageShapes {
             .init(
                 "custom",
                 [
-                    .must("name", ToolFields.name), .may("description", .text), .must("input_schema", .anyObject), cache,
+                    .must("name", ToolFields.name), .may("description", .text), .must("input_schema", .anyObject),
+                    cache,
                     .may("strict", .bool),
                 ])
         ])
@@ -51,7 +52,8 @@ enum MessageShapes {
             "messages",
             .array(
                 .object([
-                    .must("role", .oneOf(["user", "assistant"])), .must("content", .either([.text, .array(block, 1...1024)])),
+                    .must("role", .oneOf(["user", "assistant"])),
+                    .must("content", .either([.text, .array(block, 1...1024)])),
                 ]), 1...4096)),
         .may("system", .either([.text, texts])), .may("tools", .array(tool, 0...128)),
         .may(

@@ -21,7 +21,8 @@ enum OllamaHandlers {
             return Response(
                 json: [
                     "models": .array(
-                        models.map { json($0, as: $0.id).setting("size_vram", 0).setting("expires_at", .string(never)) })
+                        models.map { json($0, as: $0.id).setting("size_vram", 0).setting("expires_at", .string(never)) }
+                    )
                 ])
         },
         .post("/api/show", tag, "Describe a model", body: .json(OllamaShapes.show), show),
@@ -32,7 +33,7 @@ enum OllamaHandlers {
             options.client = call.asker.client
             let messages = OllamaRequest.conversation(body["messages"])
             return try await OllamaAnswer(model, isChat: true).respond(body, call) { [options] in
-                try await model.chat(messages, options)
+                try await call.platform.chat(model, messages, options)
             }
         },
         .post("/api/generate", tag, "Answer or continue a text", body: .json(OllamaShapes.generate), generate),
@@ -80,9 +81,10 @@ enum OllamaHandlers {
         // An empty prompt only asks for the model to be opened.
         if prompt.isEmpty { return Response(json: OllamaAnswer(model, isChat: false).loaded) }
         return try await OllamaAnswer(model, isChat: false).respond(body, call) { [options] in
-            if body["raw"]?.flag == true { return try await model.complete(.text(prompt), options) }
+            if body["raw"]?.flag == true { return try await call.platform.complete(model, .text(prompt), options) }
             let system = body["system"]?.text.map { [ChatMessage(role: "system", content: $0)] } ?? []
-            return try await model.chat(system + [ChatMessage(role: "user", content: prompt)], options)
+            return try await call.platform.chat(
+                model, system + [ChatMessage(role: "user", content: prompt)], options)
         }
     }
 

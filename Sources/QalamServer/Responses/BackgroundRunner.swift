@@ -67,7 +67,7 @@ final class BackgroundRunner: Service {
             } catch is CancellationError {
                 try await Task { try await fail(key, .stopping) }.value
                 throw CancellationError()
-            } catch where APIError(error).status == .tooManyRequests {
+            } catch  where APIError(error).status == .tooManyRequests {
                 // It stays queued, and is tried again soon.
             } catch {
                 logger.error("background response failed", metadata: ["error": "\(error)"])

@@ -39,7 +39,9 @@ struct ResponseContext: Sendable {
             }
         default: break
         }
-        if let instructions = body["instructions"]?.text { messages = [ChatMessage(role: "system", content: instructions)] }
+        if let instructions = body["instructions"]?.text {
+            messages = [ChatMessage(role: "system", content: instructions)]
+        }
         messages += Items.conversation(items + input)
     }
 

@@ -46,7 +46,9 @@ struct ResponseRun: Sendable {
     private func generation(
         _ messages: [ChatMessage], _ options: ChatOptions, _ asker: Asker
     ) async throws -> Generation {
-        try await Generation(model, count: 1, platform, asker) { _ in try await model.chat(messages, options) }
+        try await Generation(model, count: 1, platform, asker) { _ in
+            try await platform.chat(model, messages, options)
+        }
     }
 
     /// Keeps a response that waits to be written in the background.

@@ -102,7 +102,9 @@ enum ResponseShapes {
                                     by: "type", fallback: nil, [.init("function", [.must("name", ToolFields.name)])]),
                                 1...128)),
                     ]),
-            ] + ["file_search", "web_search_preview", "mcp", "custom", "code_interpreter", "shell", "apply_patch"].map {
+            ]
+                + ["file_search", "web_search_preview", "mcp", "custom", "code_interpreter", "shell", "apply_patch"].map
+            {
                 .init($0, refused: noBuiltIn)
             }),
     ])

@@ -62,7 +62,8 @@ struct ResponseWriter {
     /// A piece of what the model says.
     private mutating func add(_ text: String, _ tokens: [ScoredToken]) -> [Event] {
         var events: [Event] = []
-        if case .message = open {} else {
+        if case .message = open {
+        } else {
             events = close()
             let id = "msg_" + randomText(length: 32)
             open = .message(id: id, text: "", tokens: [])
@@ -88,7 +89,8 @@ struct ResponseWriter {
     /// A piece of what the model thinks.
     private mutating func add(reasoning text: String) -> [Event] {
         var events: [Event] = []
-        if case .reasoning = open {} else {
+        if case .reasoning = open {
+        } else {
             events = close()
             let id = "rs_" + randomText(length: 32)
             open = .reasoning(id: id, text: "")
