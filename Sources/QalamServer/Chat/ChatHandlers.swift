@@ -16,10 +16,10 @@ enum ChatHandlers {
     private static func create(_ call: Call) async throws -> Response {
         let body = try await call.body()
         let chat = try ChatRequest(body, call.platform.configuration)
-        guard chat.stream else {
-            return try await call.watched { try await complete(chat, body, call.platform, call.asker) }
-        }
         let (generation, response) = try await start(chat, call.platform, call.asker)
+        guard chat.stream else {
+            return try await call.watched { try await finish(chat, body, generation, response, call.platform.store) }
+        }
         return call.events { writer in
             var sender = AnswerSender(
                 response, choices: chat.choices, withUsage: chat.includeUsage,
@@ -42,10 +42,17 @@ enum ChatHandlers {
         _ chat: ChatRequest, _ body: JSONValue, _ platform: Platform, _ asker: Asker
     ) async throws -> JSONValue {
         let (generation, response) = try await start(chat, platform, asker)
+        return try await finish(chat, body, generation, response, platform.store)
+    }
+
+    private static func finish(
+        _ chat: ChatRequest, _ body: JSONValue, _ generation: Generation, _ response: ChatResponse,
+        _ store: any PlatformStore
+    ) async throws -> JSONValue {
         let answers = try await generation.collect()
         let usage = generation.usage(answers.map(\.usage))
         let completion = response.completion(answers, usage, logprobs: chat.options.logprobs != nil)
-        if chat.store { try await StoredChatHandlers.keep(completion, chat, body, platform.store) }
+        if chat.store { try await StoredChatHandlers.keep(completion, chat, body, store) }
         return completion
     }
 

@@ -14,13 +14,15 @@ enum CompletionHandlers {
     private static func create(_ call: Call) async throws -> Response {
         let body = try await call.body()
         let completion = try CompletionRequest(body)
-        guard completion.stream else {
-            return try await call.watched { try await complete(completion, call.platform, call.asker) }
-        }
         let model = try call.platform.models.chat(completion.model)
         let response = CompletionResponse(model: model)
         let echoes = try await echoes(completion, model)
         let generation = try await start(completion, model, call.platform, call.asker)
+        guard completion.stream else {
+            return try await call.watched {
+                try await finish(completion, generation, echoes, model, call.platform, call.asker)
+            }
+        }
         return call.events { writer in
             var silence = Silence()
             var usages = Array(repeating: Usage.none, count: completion.prompts.count * completion.choices)
@@ -62,15 +64,17 @@ enum CompletionHandlers {
 
     /// Answers a request with one body; batches come in here.
     static func complete(_ body: JSONValue, _ platform: Platform, _ asker: Asker) async throws -> JSONValue {
-        try await complete(CompletionRequest(body), platform, asker)
-    }
-
-    private static func complete(
-        _ completion: CompletionRequest, _ platform: Platform, _ asker: Asker
-    ) async throws -> JSONValue {
+        let completion = try CompletionRequest(body)
         let model = try platform.models.chat(completion.model)
         let echoes = try await echoes(completion, model)
         let generation = try await start(completion, model, platform, asker)
+        return try await finish(completion, generation, echoes, model, platform, asker)
+    }
+
+    private static func finish(
+        _ completion: CompletionRequest, _ generation: Generation?, _ echoes: [Echo], _ model: any ChatModel,
+        _ platform: Platform, _ asker: Asker
+    ) async throws -> JSONValue {
         let empty = Array(repeating: Answer(length: ()), count: completion.prompts.count * completion.candidates)
         let answers = try await generation?.collect() ?? empty
         var usage = generation?.usage(answers.map(\.usage)) ?? .none

@@ -30,16 +30,11 @@ enum MessageHandlers {
         var options = request.options
         options.client = call.asker.client
         let writer = MessageWriter(model: model)
-        guard body["stream"]?.flag == true else {
-            return try await call.watched { [options] in
-                let generation = try await Generation(model, count: 1, call.platform, call.asker) { _ in
-                    try await call.platform.chat(model, request.messages, options)
-                }
-                return writer.message(try await generation.collect()[0])
-            }
-        }
         let generation = try await Generation(model, count: 1, call.platform, call.asker) { [options] _ in
             try await call.platform.chat(model, request.messages, options)
+        }
+        guard body["stream"]?.flag == true else {
+            return try await call.watched { writer.message(try await generation.collect()[0]) }
         }
         return call.events { body in
             var writer = writer

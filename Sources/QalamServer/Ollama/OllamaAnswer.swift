@@ -20,15 +20,10 @@ struct OllamaAnswer: Sendable {
     func respond(
         _ body: JSONValue, _ call: Call, _ begin: @escaping @Sendable () async throws -> Generation.Stream
     ) async throws -> Response {
-        guard body["stream"]?.flag ?? true else {
-            return try await call.watched {
-                let generation = try await Generation(model, count: 1, call.platform, call.asker) { _ in
-                    try await begin()
-                }
-                return ending(try await generation.collect()[0], whole: true)
-            }
-        }
         let generation = try await Generation(model, count: 1, call.platform, call.asker) { _ in try await begin() }
+        guard body["stream"]?.flag ?? true else {
+            return try await call.watched { ending(try await generation.collect()[0], whole: true) }
+        }
         var response = call.events { writer in
             var answer = Answer()
             try await generation.run { event in

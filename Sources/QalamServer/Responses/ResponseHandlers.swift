@@ -62,10 +62,8 @@ enum ResponseHandlers {
             guard run.request.streams else { return Response(json: run.response) }
             return ResponseReplay.follow(run.key, after: nil, call)
         }
-        guard run.request.streams else {
-            return try await call.watched { try await complete(run, call.asker) }
-        }
         let generation = try await run.start(call.asker)
+        guard run.request.streams else { return try await call.watched { try await finish(run, generation) } }
         return call.events { writer in
             var response = ResponseWriter(run.response, withLogprobs: run.request.options.logprobs != nil)
             var silence = Silence()
@@ -94,11 +92,10 @@ enum ResponseHandlers {
         guard !run.request.isInBackground else {
             throw RequestField(path: "background", value: .null).unsupported("has no meaning in a batch.")
         }
-        return try await complete(run, asker)
+        return try await finish(run, try await run.start(asker))
     }
 
-    private static func complete(_ run: ResponseRun, _ asker: Asker) async throws -> JSONValue {
-        let generation = try await run.start(asker)
+    private static func finish(_ run: ResponseRun, _ generation: Generation) async throws -> JSONValue {
         var response = ResponseWriter(run.response, withLogprobs: run.request.options.logprobs != nil)
         try await generation.run { event in
             switch event {
