@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import QalamModels
 
 /// What every model that is served has: the seam between the server and the engine.
 ///
@@ -10,6 +11,34 @@ public protocol ServedModel: Sendable {
     var created: Int { get }
     /// The most tokens that prompt and answer, or one text, may take.
     var contextLength: Int { get }
+    /// What its files say of it; nil if it has none.
+    var facts: ModelFacts? { get }
+
+    /// What it is doing now; nothing for a model that is not open.
+    var load: ModelLoad { get async }
+}
+
+extension ServedModel {
+    /// Nothing is known.
+    public var facts: ModelFacts? { nil }
+
+    /// Nothing is told.
+    public var load: ModelLoad { get async { ModelLoad() } }
+}
+
+/// What a model is doing.
+public struct ModelLoad: Sendable, Equatable {
+    /// Requests that run.
+    public var running = 0
+    /// Requests that wait.
+    public var waiting = 0
+    /// Pages of keys and values there are.
+    public var pages = 0
+    /// Pages in use, those of the prefix cache alone not counted.
+    public var usedPages = 0
+
+    /// Nothing.
+    public init() {}
 }
 
 /// A model that writes text: it holds conversations and continues texts.
@@ -92,6 +121,7 @@ public protocol EmbeddingModel: ServedModel {
     ///   - inputs: at least one text; token ids are taken as they are
     ///   - dimensions: how many numbers to keep of each vector, which is then scaled to length one again if the model
     ///     does so; nil keeps all
+    /// - Returns: the vectors, and how many tokens were read
     /// - Throws: `EngineError.badInput` for an empty or too long text, `EngineError.badOption` for `dimensions`
     func embed(_ inputs: [TextInput], dimensions: Int?) async throws -> Embeddings
 }

@@ -25,7 +25,9 @@ public struct ChatOptions: Sendable, Equatable {
     /// Whether it may call several in one turn.
     public var parallelToolCalls = true
     /// Whether several tokens are tried at once; the answer is the same.
-    public var speculation = Speculation.off
+    ///
+    /// Nil asks the draft model for up to four if one was opened.
+    public var speculation: Speculation?
     /// The adapter that answers, by the name it was opened with; nil is the model alone.
     public var adapter: String?
     /// Whether a model that can think aloud does; nil leaves it to the template.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Foundation
-internal import QalamModels
+public import QalamModels
 internal import QalamTokenizers
 
 /// An encoder, opened: it turns texts into vectors, and ranks documents by them or by a head made for that.
@@ -13,6 +13,8 @@ public struct EncoderModel: EmbeddingModel, RerankModel {
     public let contextLength: Int
     /// The numbers of a vector.
     public let dimensions: Int
+    /// What its files say of it.
+    public let facts: ModelFacts?
     private let tokenizer: Tokenizer
     private let ranks: Bool
     private let normalised: Bool
@@ -25,6 +27,7 @@ public struct EncoderModel: EmbeddingModel, RerankModel {
         let encoder = try Encoder(at: url)
         self.id = id ?? modelName(url)
         created = modelDate(url)
+        facts = try ModelFacts(url)
         contextLength = encoder.config.contextLength
         dimensions = encoder.config.hiddenSize
         ranks = encoder.config.ranks
@@ -57,7 +60,8 @@ public struct EncoderModel: EmbeddingModel, RerankModel {
         }
         let vectors = try await runner.embed(texts)
         return Embeddings(
-            vectors: kept == self.dimensions ? vectors : vectors.map { shortened($0, to: kept, normalised: normalised) },
+            vectors: kept == self.dimensions
+                ? vectors : vectors.map { shortened($0, to: kept, normalised: normalised) },
             promptTokens: texts.reduce(0) { $0 + $1.count })
     }
 

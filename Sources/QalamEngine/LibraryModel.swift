@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import QalamModels
 
 /// A library of what a server can open.
 public typealias ServedLibrary = ModelLibrary<any ServedModel>
@@ -17,17 +18,22 @@ public struct LibraryModel: ChatModel, EmbeddingModel, RerankModel {
     public let adapters: [String]
     private let library: ServedLibrary
 
+    /// What its files say of it.
+    public let facts: ModelFacts?
+
     /// The model called `id` in `library`, with what is known of it before it is opened.
-    public init(
-        id: String, created: Int, contextLength: Int, dimensions: Int = 0, adapters: [String] = [],
-        library: ServedLibrary
-    ) {
+    public init(id: String, created: Int, facts: ModelFacts, adapters: [String] = [], library: ServedLibrary) {
         self.id = id
         self.created = created
-        self.contextLength = contextLength
-        self.dimensions = dimensions
+        self.facts = facts
         self.adapters = adapters
         self.library = library
+        (contextLength, dimensions) = (facts.contextLength, facts.hiddenSize)
+    }
+
+    /// What it is doing, if it is open.
+    public var load: ModelLoad {
+        get async { await library.model(ifOpen: id)?.load ?? ModelLoad() }
     }
 
     /// Answers a conversation; the model stays open at least until the stream has ended or is dropped.
@@ -72,12 +78,14 @@ public struct LibraryModel: ChatModel, EmbeddingModel, RerankModel {
 
     /// One vector for each text.
     public func embed(_ inputs: [TextInput], dimensions: Int?) async throws -> Embeddings {
-        try await LibraryEncoder(self, library).embed(inputs, dimensions: dimensions)
+        let lease = try await library.lease(id)
+        return try await embedder(lease).embed(inputs, dimensions: dimensions)
     }
 
     /// A score for each document.
     public func rerank(_ query: String, _ documents: [String]) async throws -> Ranking {
-        try await LibraryEncoder(self, library).rerank(query, documents)
+        let lease = try await library.lease(id)
+        return try await ranker(lease).rerank(query, documents)
     }
 
     private func chatModel(_ lease: ServedLibrary.Lease) throws(EngineError) -> any ChatModel {
@@ -113,38 +121,44 @@ public struct LibraryEncoder: EmbeddingModel, RerankModel {
     public let contextLength: Int
     /// The numbers of a vector.
     public let dimensions: Int
+    /// What its files say of it.
+    public let facts: ModelFacts?
     private let library: ServedLibrary
 
     /// The model called `id` in `library`, with what is known of it before it is opened.
-    public init(id: String, created: Int, contextLength: Int, dimensions: Int, library: ServedLibrary) {
+    public init(id: String, created: Int, facts: ModelFacts, library: ServedLibrary) {
         self.id = id
         self.created = created
-        self.contextLength = contextLength
-        self.dimensions = dimensions
+        self.facts = facts
         self.library = library
-    }
-
-    fileprivate init(_ model: LibraryModel, _ library: ServedLibrary) {
-        self.init(
-            id: model.id, created: model.created, contextLength: model.contextLength, dimensions: model.dimensions,
-            library: library)
+        (contextLength, dimensions) = (facts.contextLength, facts.hiddenSize)
     }
 
     /// One vector for each text.
     public func embed(_ inputs: [TextInput], dimensions: Int?) async throws -> Embeddings {
         let lease = try await library.lease(id)
-        guard let model = lease.model as? any EmbeddingModel else {
-            throw EngineError.unsupported(model: id, what: "embed texts")
-        }
-        return try await model.embed(inputs, dimensions: dimensions)
+        return try await embedder(lease).embed(inputs, dimensions: dimensions)
     }
 
     /// A score for each document.
     public func rerank(_ query: String, _ documents: [String]) async throws -> Ranking {
         let lease = try await library.lease(id)
-        guard let model = lease.model as? any RerankModel else {
-            throw EngineError.unsupported(model: id, what: "rank documents")
-        }
-        return try await model.rerank(query, documents)
+        return try await ranker(lease).rerank(query, documents)
     }
+}
+
+/// The model of a lease, as one that turns texts into vectors.
+private func embedder(_ lease: ServedLibrary.Lease) throws(EngineError) -> any EmbeddingModel {
+    guard let model = lease.model as? any EmbeddingModel else {
+        throw .unsupported(model: lease.model.id, what: "embed texts")
+    }
+    return model
+}
+
+/// The model of a lease, as one that ranks documents.
+private func ranker(_ lease: ServedLibrary.Lease) throws(EngineError) -> any RerankModel {
+    guard let model = lease.model as? any RerankModel else {
+        throw .unsupported(model: lease.model.id, what: "rank documents")
+    }
+    return model
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dispatch
 public import Foundation
-internal import QalamModels
+public import QalamModels
 internal import QalamTensors
 public import QalamTokenizers
 
@@ -13,8 +13,12 @@ public struct LoadedModel: ChatModel {
     public let created: Int
     /// The most tokens a conversation and its answer may have together.
     public let contextLength: Int
+    /// What its files say of it.
+    public let facts: ModelFacts?
     /// Text to ids and back.
     public let tokenizer: Tokenizer
+    /// The names of its adapters, sorted.
+    public let adapters: [String]
     let conversation: Conversation
     let engine: Engine
     /// How states become one vector.
@@ -22,6 +26,7 @@ public struct LoadedModel: ChatModel {
     /// C: the numbers of a hidden state.
     let hiddenSize: Int
     private let stopTokens: Set<TokenID>
+    private let hasDraft: Bool
     private let grammars: AnswerGrammars
 
     /// Opens the folder or `.gguf` file at `url` and loads its weights.
@@ -33,14 +38,17 @@ public struct LoadedModel: ChatModel {
     ///   - url: the model
     ///   - id: what it is called
     ///   - draft: a smaller model of the same vocabulary, for `Speculation.draft`
+    ///   - adapters: low-rank adapters (LoRA) by the names that requests ask for: folders of PEFT or `.gguf` files
     ///   - configuration: memory for keys and values, sequences at once
     /// - Throws: what `ModelFolder` throws: errors that name what is wrong where.
     public init(
-        _ url: URL, id: String? = nil, draft: URL? = nil, configuration: EngineConfiguration = .init()
+        _ url: URL, id: String? = nil, draft: URL? = nil, adapters: [String: URL] = [:],
+        configuration: EngineConfiguration = .init()
     ) throws {
         let folder = try ModelFolder(url)
         self.id = id ?? modelName(url)
         created = modelDate(url)
+        facts = try ModelFacts(url)
         contextLength = folder.config.contextLength
         hiddenSize = folder.config.hiddenSize
         tokenizer = folder.tokenizer
@@ -50,15 +58,35 @@ public struct LoadedModel: ChatModel {
         grammars = AnswerGrammars(
             folder.tokenizer, vocabularySize: folder.config.vocabularySize, stopTokens: stopTokens,
             conversation.format)
+        hasDraft = draft != nil
+        let names = adapters.keys.sorted()
+        self.adapters = names
+        let config = folder.config
+        let opened = try names.compactMap { name in try adapters[name].map { try Adapter($0, for: config) } }
         engine = try Engine(
-            try folder.decoder(), draft: try draft.map { try ModelFolder($0).decoder() }, configuration)
+            try folder.decoder(), draft: try draft.map { try ModelFolder($0).decoder() }, adapters: opened,
+            configuration)
     }
 
     /// Opens a model as `init` does, on a thread that no one else waits for.
     public static func open(
-        _ url: URL, id: String? = nil, draft: URL? = nil, configuration: EngineConfiguration = .init()
+        _ url: URL, id: String? = nil, draft: URL? = nil, adapters: [String: URL] = [:],
+        configuration: EngineConfiguration = .init()
     ) async throws -> LoadedModel {
-        try await onOwnThread { try LoadedModel(url, id: id, draft: draft, configuration: configuration) }
+        try await onOwnThread {
+            try LoadedModel(url, id: id, draft: draft, adapters: adapters, configuration: configuration)
+        }
+    }
+
+    /// What it is doing, as of its last step.
+    public var load: ModelLoad {
+        get async {
+            let statistics = engine.statistics
+            var load = ModelLoad()
+            (load.running, load.waiting) = (statistics.running, statistics.waiting)
+            (load.pages, load.usedPages) = (statistics.pages, statistics.usedPages)
+            return load
+        }
     }
 
     // MARK: Writing
@@ -105,7 +133,7 @@ public struct LoadedModel: ChatModel {
         var request = try request(prompt, options)
         request.grammar = matcher
         request.logprobs = options.logprobs
-        request.speculation = options.speculation
+        request.speculation = options.speculation ?? (hasDraft ? .draft(length: 4) : .off)
         let events = try engine.generate(request)
         var reading = reading
         reading.isScored = options.logprobs != nil
@@ -129,7 +157,10 @@ public struct LoadedModel: ChatModel {
             stopTokens: stopTokens)
         request.priority = options.priority
         request.client = options.client
-        if let name = options.adapter { throw .unknownAdapter(name, known: adapters) }
+        if let name = options.adapter {
+            guard let index = adapters.firstIndex(of: name) else { throw .unknownAdapter(name, known: adapters) }
+            request.adapter = index + 1
+        }
         return request
     }
 
@@ -149,15 +180,15 @@ public struct LoadedModel: ChatModel {
     }
 
     /// The ids of a text.
-    public func tokenize(_ text: String, addSpecial: Bool) -> [TokenID] {
+    public func tokenize(_ text: String, addSpecial: Bool) async -> [TokenID] {
         tokenizer.encode(text, addSpecial: addSpecial)
     }
 
     /// The text of ids.
-    public func detokenize(_ tokens: [TokenID]) -> String { tokenizer.decode(tokens) }
+    public func detokenize(_ tokens: [TokenID]) async -> String { tokenizer.decode(tokens) }
 
     /// How many tokens `chat` would read.
-    public func countTokens(_ messages: [ChatMessage], _ options: ChatOptions) throws -> Int {
+    public func countTokens(_ messages: [ChatMessage], _ options: ChatOptions) async throws -> Int {
         tokenizer.encode(try conversation.render(messages, options)).count
     }
 }

@@ -19,11 +19,18 @@ public enum Qalam {
     ///
     /// - Throws: errors that name what is wrong with which file
     public static func open(
-        _ url: URL, id: String? = nil, configuration: EngineConfiguration = .init()
+        _ url: URL, id: String? = nil, draft: URL? = nil, adapters: [String: URL] = [:],
+        configuration: EngineConfiguration = .init()
     ) async throws -> any ServedModel {
         switch try ModelFacts(url).kind {
-        case .decoder: try await LoadedModel.open(url, id: id, configuration: configuration)
-        case .encoder: try await EncoderModel.open(url, id: id)
+        case .decoder:
+            return try await LoadedModel.open(
+                url, id: id, draft: draft, adapters: adapters, configuration: configuration)
+        case .encoder:
+            let id = id ?? modelName(url)
+            guard adapters.isEmpty else { throw EngineError.unsupported(model: id, what: "take adapters") }
+            guard draft == nil else { throw EngineError.unsupported(model: id, what: "take a draft model") }
+            return try await EncoderModel.open(url, id: id)
         }
     }
 }

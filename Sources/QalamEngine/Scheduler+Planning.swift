@@ -63,7 +63,9 @@ extension Scheduler {
     /// Phase 4: the rows: first one for each sequence that is being written, then pieces of prompts.
     mutating func fill() {
         step.clear()
-        for i in running.indices where running[i].isDecoding { append(running[i], at: i, count: 1) }
+        for i in byAdapter(running.indices.filter { running[$0].isDecoding }) {
+            append(running[i], at: i, count: 1)
+        }
         for i in running.indices where !running[i].isDecoding {
             let room = configuration.stepTokens - step.ids.count
             guard room > 0 else { break }
@@ -73,8 +75,14 @@ extension Scheduler {
         }
     }
 
+    /// Sequences of one adapter side by side, so that its rows are one run.
+    private func byAdapter(_ indices: [Int]) -> [Int] {
+        guard !adapters.isEmpty else { return indices }
+        return indices.sorted { (running[$0].request.adapter, $0) < (running[$1].request.adapter, $1) }
+    }
+
     private mutating func append(_ sequence: SequenceState, at index: Int, count: Int) {
-        let start = sequence.cached
+        let (start, number) = (sequence.cached, sequence.request.adapter)
         let isLast = count == sequence.pending
         let (logits, hidden) =
             switch sequence.request.work {
@@ -86,7 +94,8 @@ extension Scheduler {
             }
         step.append(
             sequence.tokens[start..<start + count], sequence.proposed[...], after: start, sequence.table,
-            part: (index, logits, hidden))
+            part: (index, logits, hidden),
+            adapter: adapters.indices.contains(number - 1) ? (number, adapters[number - 1]) : nil)
     }
 
     /// Pages for the token to be run and what is proposed; without the proposal if there are too few.

@@ -20,6 +20,7 @@ struct Qalam: AsyncParsableCommand {
         version: qalamVersion,
         groupedSubcommands: [
             CommandGroup(name: "Talk", subcommands: [Serve.self, Chat.self, Generate.self]),
+            CommandGroup(name: "Read", subcommands: [Embed.self, Rerank.self, Tokenize.self]),
             CommandGroup(
                 name: "Train", subcommands: [Train.self, TokenizerCommand.self, DataCommand.self, Evaluate.self]),
             CommandGroup(
@@ -59,8 +60,8 @@ struct Qalam: AsyncParsableCommand {
 }
 
 /// Writes a line to standard error.
-func standardError(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+func standardError(_ line: String, terminator: String = "\n") {
+    FileHandle.standardError.write(Data((line + terminator).utf8))
 }
 
 /// The model that commands use, and how many threads.

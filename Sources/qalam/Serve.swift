@@ -28,11 +28,9 @@ struct Serve: AsyncParsableCommand {
             throw ValidationError("log-level \(settings.logLevel) is not known; see --help.")
         }
         try setThreads(settings.threads)
-        let folder = ModelStore()
-        var models: [any ServedModel] = []
-        for name in settings.model {
-            models.append(try await QalamEngine.Qalam.open(folder.resolve(name), configuration: settings.engine))
-        }
+        let (library, models) = try library(settings)
+        // The first one is ready when the server is; the others are opened when they are asked for.
+        if let first = models.first { _ = try await library.lease(first.id) }
         var logger =
             settings.logFormat == "json"
             ? Logger(label: "qalam") { _ in JSONLog() }
@@ -44,5 +42,19 @@ struct Serve: AsyncParsableCommand {
         try await server.run { address in
             write("Qalam is ready: \(address)\n")
         }
+    }
+
+    /// The models, none of them open; adapters and the draft model are the first one's.
+    private func library(_ settings: ServeSettings) throws -> (ServedLibrary, [any ServedModel]) {
+        let store = ModelStore()
+        var sources = try settings.model.map { try ModelSource(store.resolve($0), configuration: settings.engine) }
+        if !sources.isEmpty {
+            sources[0].adapters = AdapterFlags.urls(settings.lora)
+            sources[0].draft = try settings.draft.map { try store.resolve($0) }
+        }
+        let seconds = settings.keepAlive ?? (sources.count > 1 ? 300 : 0)
+        return try ServedLibrary.serving(
+            sources, memoryLimit: settings.modelMemory.map { $0 << 20 },
+            keepAlive: seconds > 0 ? .seconds(seconds) : nil)
     }
 }

@@ -13,6 +13,18 @@ struct ServeFlags: ParsableArguments {
     @Option(name: .shortAndLong, help: "A model: a folder, a .gguf file or a name; may be given several times.")
     var model: [String] = []
 
+    @Option(help: "An adapter of the first model as name=path, a PEFT folder or a .gguf file; several are possible.")
+    var lora: [String] = []
+
+    @Option(help: "A small model of the same vocabulary that proposes tokens to the first one.")
+    var draft: String?
+
+    @Option(help: "Seconds that a model stays open unused; 0 for ever. With several models 300, else 0.")
+    var keepAlive: Int?
+
+    @Option(help: "The most MB of models that are open at once; those used longest ago are closed.")
+    var modelMemory: Int?
+
     @Option(help: "NAME=MODEL: a further name of a model; * stands for every other name. May be given several times.")
     var alias: [String] = []
 
@@ -59,7 +71,7 @@ struct ServeFlags: ParsableArguments {
     var schemaDepth: Int?
 
     @Option(help: "Seconds of silence after which a stream gets a sign of life (10).")
-    var keepAlive: Double?
+    var heartbeat: Double?
 
     @Option(help: "Seconds that running answers get when the server is stopped (5).")
     var grace: Double?
@@ -90,6 +102,10 @@ struct ServeFlags: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         var settings = try ServeSettings(file: config ?? environment["QALAM_CONFIG"], environment: environment)
         if !model.isEmpty { settings.model = model }
+        if !lora.isEmpty { settings.lora = lora }
+        settings.draft = draft ?? settings.draft
+        settings.keepAlive = keepAlive ?? settings.keepAlive
+        settings.modelMemory = modelMemory ?? settings.modelMemory
         if !alias.isEmpty { settings.alias = alias }
         if !allowedHosts.isEmpty { settings.allowedHosts = allowedHosts }
         if !cors.isEmpty { settings.cors = cors }
@@ -105,7 +121,7 @@ struct ServeFlags: ParsableArguments {
         settings.queueLimit = queueLimit ?? settings.queueLimit
         settings.promptLimit = promptLimit ?? settings.promptLimit
         settings.schemaDepth = schemaDepth ?? settings.schemaDepth
-        settings.keepAlive = keepAlive ?? settings.keepAlive
+        settings.heartbeat = heartbeat ?? settings.heartbeat
         settings.grace = grace ?? settings.grace
         settings.threads = threads ?? settings.threads
         settings.kvMemory = cacheMegabytes ?? settings.kvMemory

@@ -9,6 +9,10 @@ internal import Yams
 /// All that can be set of a server: by flags, else by the environment, else by a file, else as it is here.
 struct ServeSettings: Codable, Equatable {
     var model = ["models/qalam-mini"]
+    var lora: [String] = []
+    var draft: String?
+    var keepAlive: Int?
+    var modelMemory: Int?
     var alias: [String] = []
     var data = ServeSettings.defaultFolder
     var host = "127.0.0.1"
@@ -24,7 +28,7 @@ struct ServeSettings: Codable, Equatable {
     var queueLimit = 256
     var promptLimit: Int?
     var schemaDepth = 32
-    var keepAlive = 10.0
+    var heartbeat = 10.0
     var grace = 5.0
     var threads: Int?
     var kvMemory = 1024
@@ -78,11 +82,11 @@ struct ServeSettings: Codable, Equatable {
 
     /// The names of all settings.
     static let names = [
-        "model", "alias", "data", "host", "port", "allowedHosts", "insecure", "certificate", "privateKey", "cors",
-        "bodyLimit", "fileLimit", "answerLimit", "queueLimit", "promptLimit", "schemaDepth", "keepAlive", "grace",
+        "model", "lora", "draft", "keepAlive", "modelMemory", "alias", "data", "host", "port", "allowedHosts", "insecure", "certificate", "privateKey", "cors",
+        "bodyLimit", "fileLimit", "answerLimit", "queueLimit", "promptLimit", "schemaDepth", "heartbeat", "grace",
         "threads", "kvMemory", "kvPrecision", "maxSequences", "logLevel", "logFormat", "contract",
     ]
-    private static let lists: Set<String> = ["model", "alias", "allowedHosts", "cors"]
+    private static let lists: Set<String> = ["model", "lora", "alias", "allowedHosts", "cors"]
 
     /// The variable for a setting: `bodyLimit` is `QALAM_BODY_LIMIT`.
     static func variable(_ name: String) -> String {
@@ -113,8 +117,11 @@ struct ServeSettings: Codable, Equatable {
         try check("answer-limit", answerLimit, 1...1 << 16)
         try check("queue-limit", queueLimit, 0...1 << 16)
         try check("schema-depth", schemaDepth, 1...128)
-        try check("keep-alive", keepAlive, 0.1...3600)
+        try check("heartbeat", heartbeat, 0.1...3600)
         try check("grace", grace, 0...86_400)
+        try AdapterFlags.check(lora)
+        if let keepAlive { try check("keep-alive", keepAlive, 0...1 << 30) }
+        if let modelMemory { try check("model-memory", modelMemory, 1...1 << 30) }
         if let promptLimit { try check("prompt-limit", promptLimit, 1 ... .max) }
         guard CachePrecision(rawValue: kvPrecision) != nil else {
             throw ValidationError("kv-precision must be float32, float16 or int8, not \(kvPrecision).")
@@ -158,7 +165,7 @@ struct ServeSettings: Codable, Equatable {
         server.answerLimit = answerLimit
         server.promptLimit = promptLimit
         server.schemaDepthLimit = schemaDepth
-        server.keepAlive = .seconds(keepAlive)
+        server.keepAlive = .seconds(heartbeat)
         server.grace = .seconds(grace)
         return server
     }

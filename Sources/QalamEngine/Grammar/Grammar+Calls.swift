@@ -5,7 +5,11 @@ extension Grammar {
     ///
     /// Arguments follow the tools' schemas. A schema that can't be enforced is an error for a strict tool; for others
     /// any object will do.
-    init(calls tools: [Tool], _ format: AnswerFormat.Calls, parallel: Bool) throws(GrammarError) {
+    ///
+    /// `afterMark`: only what follows the mark of one call.
+    init(
+        calls tools: [Tool], _ format: AnswerFormat.Calls, parallel: Bool, afterMark: Bool = false
+    ) throws(GrammarError) {
         var rules = GrammarRules()
         var alternatives: [GrammarNode] = []
         for tool in tools {
@@ -13,24 +17,29 @@ extension Grammar {
             let name = JSONText.quoted(tool.name)
             let call: GrammarNode =
                 format == .named
-                ? .all([.text("[TOOL_CALLS]\(tool.name)[ARGS]"), arguments])
+                ? .all([.text("\(tool.name)[ARGS]"), arguments])
                 : .all([.text("{\"name\": \(name), \"\(format.argumentsKey)\": "), arguments, .text("}")])
             alternatives.append(call)
         }
         let call = rules.add("call", .any(alternatives))
         let more = parallel ? nil : 0
-        let root: GrammarNode
-        switch format {
-        case .tagged:
-            let one = GrammarNode.all([.text("<tool_call>\n"), call, .text("\n</tool_call>")])
-            root = .all([one, GrammarNode.all([.text("\n"), one]).repeated(0, more)])
-        case .bare: root = call
-        case .listed:
-            let others = GrammarNode.all([.text(", "), call]).repeated(0, more)
-            root = .all([.text("[TOOL_CALLS]["), call, others, .text("]")])
-        case .named: root = .all([call, call.repeated(0, more)])
-        }
-        try self.init(rules, root: rules.add("calls", root))
+        let body: GrammarNode =
+            switch format {
+            case .tagged: .all([.text("\n"), call, .text("\n</tool_call>")])
+            case .bare, .named: call
+            case .listed:
+                .all([.text("["), call, GrammarNode.all([.text(", "), call]).repeated(0, more), .text("]")])
+            }
+        let one = format == .bare ? body : GrammarNode.all([.text(format.opening), body])
+        let root: GrammarNode =
+            switch format {
+            case _ where afterMark: body
+            case .tagged: .all([one, GrammarNode.all([.text("\n"), one]).repeated(0, more)])
+            case .named: .all([one, one.repeated(0, more)])
+            case .bare, .listed: one
+            }
+        let rule = rules.add("calls", root)
+        try self.init(rules, root: rule)
     }
 
     private static func arguments(of tool: Tool, _ rules: inout GrammarRules) throws(GrammarError) -> GrammarNode {

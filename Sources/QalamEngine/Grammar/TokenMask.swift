@@ -56,7 +56,7 @@ extension [UInt32] {
         self[Int(token) >> 5] |= 1 &<< UInt32(truncatingIfNeeded: token & 31)
     }
 
-    mutating func allow(_ tokens: [Int32]) { for token in tokens { set(token) } }
+    mutating func allow(_ tokens: some Sequence<Int32>) { for token in tokens { set(token) } }
 
     /// Sets the bits of the tokens that end at a node.
     @inline(__always)
@@ -66,15 +66,6 @@ extension [UInt32] {
         var token = twins[Int(node.token)]
         while token >= 0 {
             set(token)
-            token = twins[Int(token)]
-        }
-    }
-
-    /// Clears the bits of the tokens that end at a node.
-    mutating func forbid(_ node: TokenTrie.Node, _ twins: [Int32]) {
-        var token = node.token
-        while token >= 0 {
-            self[Int(token) >> 5] &= ~(1 &<< UInt32(truncatingIfNeeded: token & 31))
             token = twins[Int(token)]
         }
     }

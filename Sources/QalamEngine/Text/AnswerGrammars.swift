@@ -7,7 +7,7 @@ final class AnswerGrammars: Sendable {
     /// What a grammar is made from.
     private enum Key: Hashable {
         case output(OutputFormat)
-        case calls([Tool], parallel: Bool)
+        case calls([Tool], parallel: Bool, afterMark: Bool)
     }
 
     private struct State {
@@ -41,19 +41,35 @@ final class AnswerGrammars: Sendable {
     /// - Throws: `EngineError.badOption` that says what is wrong with a schema or a grammar
     @concurrent
     func matcher(_ options: ChatOptions, isThinking: Bool) async throws(EngineError) -> GrammarMatcher? {
+        let isStrict = options.visibleTools.contains { $0.strict }
+        if !options.forcesCall, options.output == .text, isStrict { return try strictMatcher(options) }
         let key: Key
         if options.forcesCall {
-            key = .calls(options.visibleTools, parallel: options.parallelToolCalls)
+            key = .calls(options.visibleTools, parallel: options.parallelToolCalls, afterMark: false)
         } else if options.output == .text {
             return nil
         } else {
             key = .output(options.output)
         }
-        let grammar = try grammar(key)
-        var matcher = GrammarMatcher(grammar, vocabulary())
+        var matcher = GrammarMatcher(try grammar(key), vocabulary())
         if let reasoningMarks, isThinking || reasoningMarks.open != nil && options.thinking != false {
             matcher.allowReasoning(open: reasoningMarks.open, close: reasoningMarks.close, isOpen: isThinking)
         }
+        return matcher
+    }
+
+    /// Free text, in which calls follow the tools' schemas from their mark on.
+    private func strictMatcher(_ options: ChatOptions) throws(EngineError) -> GrammarMatcher {
+        let mark = tokenizer.encode(format.calls.opening)
+        guard mark.count == 1, format.calls != .bare else {
+            throw .badOption(
+                name: "tools",
+                why: "can't be strict while the model is free to call them: calls of this model have no token of "
+                    + "their own to begin with. Require a call, or leave strict out.")
+        }
+        let key = Key.calls(options.visibleTools, parallel: options.parallelToolCalls, afterMark: true)
+        var matcher = GrammarMatcher(try grammar(key), vocabulary())
+        matcher.hold(after: mark[0])
         return matcher
     }
 
@@ -81,6 +97,8 @@ final class AnswerGrammars: Sendable {
         }
         if let known { return known }
         let grammar = try compile(key)
+        // While the prompt is read, masks are found ahead.
+        Task.detached(priority: .utility) { [self] in grammar.prepare(vocabulary()) }
         state.withLock { state in
             state.known.append((key, grammar))
             if state.known.count > Self.mostKept { state.known.removeFirst() }
@@ -100,9 +118,9 @@ final class AnswerGrammars: Sendable {
             case .output(.grammar(let gbnf)):
                 name = "grammar"
                 return try Grammar(gbnf: gbnf)
-            case .calls(let tools, let parallel):
+            case .calls(let tools, let parallel, let afterMark):
                 name = "tools"
-                return try Grammar(calls: tools, format.calls, parallel: parallel)
+                return try Grammar(calls: tools, format.calls, parallel: parallel, afterMark: afterMark)
             }
         } catch {
             throw .badOption(name: name, why: "can't be enforced: \(error)")

@@ -113,8 +113,8 @@ struct Conversation: Sendable {
             var message = message
             for call in message.toolCalls {
                 let name = JSONText.quoted(call.name)
-                message.content += "\(message.content.isEmpty ? "" : "\n")<tool_call>\n{\"name\": \(name), "
-                    + "\"arguments\": \(call.arguments)}\n</tool_call>"
+                let call = "{\"name\": \(name), \"arguments\": \(call.arguments)}"
+                message.content += "\(message.content.isEmpty ? "" : "\n")<tool_call>\n\(call)\n</tool_call>"
             }
             message.toolCalls = []
             if message.role == "tool" {

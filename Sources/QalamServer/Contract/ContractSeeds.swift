@@ -50,7 +50,9 @@ struct ContractSeeds: RouterMiddleware {
         }
         for id in ["completion_id", "after"] {
             changes.append(put(RecordKey(.completion, id), Self.completion(id)))
-            let message: JSONValue = ["id": "after", "role": "user", "content": "Hello", "content_parts": nil]
+            let message: JSONValue = [
+                "id": "after", "role": "assistant", "content": "Hello", "refusal": nil, "content_parts": nil,
+            ]
             changes.append(put(RecordKey(.completionMessage, "after", in: id), message))
         }
         changes += try await upload()

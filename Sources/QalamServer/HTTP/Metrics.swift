@@ -65,7 +65,7 @@ final class Metrics: Sendable {
     }
 
     /// All of it in Prometheus's text format (0.0.4).
-    func text(answers: Int, models: [(id: String, load: ModelLoad)]) -> String {
+    func text(answers: Int) -> String {
         let state = state.withLock { $0 }
         var page = PrometheusText()
         page.head("qalam_requests_total", "counter", "Requests answered.")
@@ -83,16 +83,6 @@ final class Metrics: Sendable {
         page.values("qalam_completion_tokens_total", "counter", "Tokens written.", "model", state.completion)
         page.head("qalam_answers", "gauge", "Answers being written.")
         page.line("qalam_answers", [], Double(answers))
-        let loads: [(String, String, (ModelLoad) -> Int)] = [
-            ("qalam_running_sequences", "Sequences that run.", \.running),
-            ("qalam_waiting_requests", "Requests that wait.", \.waiting),
-            ("qalam_kv_pages", "Pages of keys and values.", \.pages),
-            ("qalam_kv_pages_used", "Pages of keys and values in use.", \.usedPages),
-        ]
-        for (name, help, value) in loads {
-            page.head(name, "gauge", help)
-            for model in models { page.line(name, [("model", model.id)], Double(value(model.load))) }
-        }
         if let memory = Self.residentBytes {
             page.head("process_resident_memory_bytes", "gauge", "Resident memory.")
             page.line("process_resident_memory_bytes", [], Double(memory))
@@ -107,18 +97,6 @@ final class Metrics: Sendable {
         guard fields.count > 1, let pages = Int(fields[1]) else { return nil }
         return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
     }
-}
-
-/// What a model is doing.
-package struct ModelLoad: Sendable {
-    /// Sequences that run.
-    var running = 0
-    /// Requests that wait.
-    var waiting = 0
-    /// Pages of keys and values.
-    var pages = 0
-    /// Those in use.
-    var usedPages = 0
 }
 
 /// Writes Prometheus's text format.

@@ -14,8 +14,7 @@ enum OperationHandlers {
             "/metrics", "Operation", "Counts and times for Prometheus", scope: .admin,
             answer: .bytes(type: "text/plain")
         ) { call in
-            let text = call.platform.metrics.text(
-                answers: call.platform.gate.count, models: call.platform.models.loads)
+            let text = call.platform.metrics.text(answers: call.platform.gate.count)
             return Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                 body: .init(byteBuffer: ByteBuffer(string: text)))

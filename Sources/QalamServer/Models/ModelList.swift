@@ -51,9 +51,6 @@ struct ModelList: Sendable {
 
     /// All names that are listed: models, then aliases.
     var names: [String] { models.map(\.id) + aliases.keys.filter { $0 != "*" }.sorted() }
-
-    /// What each model is doing.
-    var loads: [(id: String, load: ModelLoad)] { models.map { ($0.id, ModelLoad()) } }
 }
 
 extension APIError {
