@@ -82,7 +82,8 @@ struct ServeSettings: Codable, Equatable {
 
     /// The names of all settings.
     static let names = [
-        "model", "lora", "draft", "keepAlive", "modelMemory", "alias", "data", "host", "port", "allowedHosts", "insecure", "certificate", "privateKey", "cors",
+        "model", "lora", "draft", "keepAlive", "modelMemory", "alias", "data", "host", "port", "allowedHosts",
+        "insecure", "certificate", "privateKey", "cors",
         "bodyLimit", "fileLimit", "answerLimit", "queueLimit", "promptLimit", "schemaDepth", "heartbeat", "grace",
         "threads", "kvMemory", "kvPrecision", "maxSequences", "logLevel", "logFormat", "contract",
     ]
