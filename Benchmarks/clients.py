@@ -167,7 +167,7 @@ def llm_prompt(base, model):
         (pathlib.Path(folder) / "extra-openai-models.yaml").write_text(
             f"- model_id: qalam\n  model_name: {model}\n  api_base: {base}/v1\n")
         answer = subprocess.run(
-            [pathlib.Path(sys.executable).parent / "llm", "-m", "qalam", "-o", "max_tokens", "8", "Tell me about a fox."],
+            [pathlib.Path(sys.executable).parent / "llm", "-m", "qalam", "-o", "max_tokens", "8", "Tell me of a fox."],
             env=os.environ | {"LLM_USER_PATH": folder, "OPENAI_API_KEY": "none"}, capture_output=True, text=True)
         assert answer.returncode == 0 and answer.stdout.strip(), answer.stderr
 

@@ -27,6 +27,10 @@ struct ConversationTests {
             #expect(try await client.send(.post, path, #"{"metadata": {"c": "d"}}"#).json["metadata"] == ["c": "d"])
             #expect(try await client.send(.delete, path).json["deleted"] == true)
             #expect(try await client.send(.get, path).status == .notFound)
+            let plain = try await client.send(.post, "/v1/conversations", #"{"metadata": null}"#).json
+            #expect(plain["metadata"] == [:])
+            let reference = #"{"items": [{"type": "item_reference", "id": "x"}]}"#
+            #expect(try await client.send(.post, "/v1/conversations", reference).status == .badRequest)
         }
     }
 

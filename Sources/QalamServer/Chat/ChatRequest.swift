@@ -36,7 +36,7 @@ package struct ChatRequest: Sendable, Equatable {
         stream = body["stream"]?.flag ?? false
         includeUsage = body["stream_options"]?["include_usage"]?.flag ?? false
         store = body["store"]?.flag ?? false
-        metadata = body["metadata"].flatMap { $0 == .null ? nil : $0 } ?? [:]
+        metadata = body.given("metadata") ?? [:]
         if body["logprobs"]?.flag == true { options.logprobs = body["top_logprobs"]?.int ?? 0 }
         options.output = try ToolFields.format(
             body["response_format"], at: "response_format", flat: false, limit: configuration.schemaDepthLimit)

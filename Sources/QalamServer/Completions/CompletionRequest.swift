@@ -25,14 +25,14 @@ struct CompletionRequest: Sendable {
 
     private static let ids = Shape.array(.integer(0...Int(Int32.max)), 1...131_072)
     /// A text, several, the tokens of one, or of several.
-    static let input = Shape.either([.text, .array(.word, 1...2048), ids, .array(ids, 1...2048)])
+    static let input = Shape.either([.word, .array(.word, 1...2048), ids, .array(ids, 1...2048)])
 
     /// The shape of the body.
     static let shape = Shape.named(
         "CreateCompletion",
         .object(
             [
-                .may("model", .word), .may("prompt", input), .may("best_of", .integer(1...16)), .may("echo", .bool),
+                .may("model", .word), .must("prompt", input), .may("best_of", .integer(1...16)), .may("echo", .bool),
                 .may("logprobs", .integer(0...20)), .may("max_tokens", .count), .may("n", .integer(1...16)),
                 .may("stop", SamplingFields.stop), .may("stream", .bool),
                 .may(
@@ -65,7 +65,7 @@ struct CompletionRequest: Sendable {
     init(_ body: JSONValue) throws(APIError) {
         try Self.shape.check(RequestField(body: body))
         model = body["model"]?.text
-        prompts = Self.inputs(body["prompt"].flatMap { $0 == .null ? nil : $0 } ?? "")
+        prompts = Self.inputs(body["prompt"] ?? .null)
         choices = body["n"]?.int ?? 1
         candidates = body["best_of"]?.int ?? choices
         echo = body["echo"]?.flag ?? false

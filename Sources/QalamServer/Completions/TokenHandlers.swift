@@ -7,9 +7,10 @@ import QalamEngine
 enum TokenHandlers {
     private static let text = Shape.named(
         "Tokenize",
-        .object([
-            .may("model", .word), .may("content", .text), .may("prompt", .text), .may("add_special", .bool),
-        ]))
+        .either(
+            ["content", "prompt"].map {
+                .object([.may("model", .word), .must($0, .text), .may("add_special", .bool)])
+            }))
     private static let tokens = Shape.named(
         "Detokenize",
         .object([.may("model", .word), .must("tokens", .array(.integer(0...Int(Int32.max)), 0...131_072))]))
@@ -21,9 +22,7 @@ enum TokenHandlers {
                 .object([.must("tokens", .list(.count)), .must("count", .count), .must("max_model_len", .count)]))
         ) { call in
             let body = try await call.json(text)
-            guard let content = body["content"]?.text ?? body["prompt"]?.text else {
-                throw RequestField(path: "content", value: .null).missing("a string")
-            }
+            let content = body["content"]?.text ?? body["prompt"]?.text ?? ""
             let model = try model(body, call)
             let ids = try await model.tokenize(content, addSpecial: body["add_special"]?.flag ?? false)
             return Response(json: [

@@ -6,11 +6,11 @@ import QalamStore
 /// `/v1/conversations`: items that responses go on from.
 enum ConversationHandlers {
     private static let path = "/v1/conversations/{conversation_id}"
-    private static let items = Shape.array(ItemShapes.item, 0...20)
+    private static let items = Shape.array(ItemShapes.keptItem, 0...20)
     private static let creation = Shape.named(
         "CreateConversation", .object([.may("items", items), .may("metadata", ToolFields.metadata)]))
     private static let update = Shape.object([.must("metadata", ToolFields.metadata)])
-    private static let newItems = Shape.object([.must("items", .array(ItemShapes.item, 1...20))])
+    private static let newItems = Shape.object([.must("items", .array(ItemShapes.keptItem, 1...20))])
     private static let shape = Shape.named(
         "Conversation",
         .object([
@@ -82,11 +82,11 @@ enum ConversationHandlers {
         let body = try await call.json(creation)
         let id = "conv_" + randomText(length: 32)
         let now = Platform.now
-        let metadata = body["metadata"].flatMap { $0 == .null ? nil : $0 } ?? [:]
+        let metadata = body.given("metadata") ?? [:]
         let document: JSONValue = [
             "id": .string(id), "object": "conversation", "created_at": .integer(now), "metadata": metadata,
         ]
-        let items = try keptItems(body["items"])
+        let items = (body["items"]?.elements ?? []).map(Items.kept)
         try await call.platform.store.apply(
             [.insert(RecordKey(.conversation, id), created: now, body: document.encoded)] + insertions(items, into: id))
         return Response(json: document)
@@ -94,7 +94,7 @@ enum ConversationHandlers {
 
     private static func addItems(_ call: Call) async throws -> Response {
         let body = try await call.json(newItems)
-        let items = try keptItems(body["items"])
+        let items = (body["items"]?.elements ?? []).map(Items.kept)
         let id = key(call).id
         do {
             try await call.platform.store.apply(insertions(items, into: id))
@@ -105,18 +105,6 @@ enum ConversationHandlers {
             "object": "list", "data": .array(items), "first_id": items.first?["id"] ?? .null,
             "last_id": items.last?["id"] ?? .null, "has_more": false,
         ])
-    }
-
-    private static func keptItems(_ items: JSONValue?) throws(APIError) -> [JSONValue] {
-        var kept: [JSONValue] = []
-        for (index, item) in (items?.elements ?? []).enumerated() {
-            guard item["type"] != "item_reference" else {
-                throw RequestField(path: "items[\(index)].type", value: .null).unsupported(
-                    "references stand in a response's input, not in a conversation.")
-            }
-            kept.append(Items.kept(item))
-        }
-        return kept
     }
 
     /// The changes that add kept items to a conversation.

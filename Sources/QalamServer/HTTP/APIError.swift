@@ -100,7 +100,7 @@ extension APIError {
             self.init(
                 error.description, param: "input", code: tokens == 0 ? "invalid_value" : "context_length_exceeded")
         case .unsupported:
-            self.init(error.description, param: "model", code: "unsupported_model")
+            self.init(error.description, status: .notFound, param: "model", code: "unsupported_model")
         case .unknownAdapter:
             self.init(error.description, status: .notFound, param: "model", code: "model_not_found")
         case .unknownModel:

@@ -22,6 +22,32 @@ enum ErrorStyle {
         }
     }
 
+    /// What such a body looks like.
+    var shape: Shape {
+        switch self {
+        case .openAI:
+            .named(
+                "Error",
+                .object([
+                    .must(
+                        "error",
+                        .object([
+                            .must("message", .text), .must("type", .text), .maybe("param", .text),
+                            .maybe("code", .text),
+                        ]))
+                ]))
+        case .anthropic:
+            .named(
+                "AnthropicError",
+                .object([
+                    .must("type", .oneOf(["error"])),
+                    .must("error", .object([.must("type", .text), .must("message", .text)])),
+                    .maybe("request_id", .text),
+                ]))
+        case .ollama: .named("OllamaError", .object([.must("error", .text)]))
+        }
+    }
+
     /// The body of an answer that tells of `error`.
     func json(_ error: APIError, requestID: String?) -> JSONValue {
         switch self {

@@ -71,7 +71,9 @@ extension Form {
         let base = String(name.prefix { $0 != "[" })
         guard base.count < name.count else {
             guard fields[name] == nil else { throw .badForm("there are two parts \(name)") }
-            fields = fields.setting(name, .string(text))
+            // An object may stand in a field as JSON, too.
+            let object = text.hasPrefix("{") ? try? JSONValue(parsing: bytes) : nil
+            fields = fields.setting(name, object ?? .string(text))
             return
         }
         let key = String(name.dropFirst(base.count + 1).dropLast())

@@ -26,6 +26,8 @@ struct Route: Sendable {
         case bytes(type: String)
         /// A JSON body or, if the request asks for it, a stream of events.
         case stream(Shape)
+        /// A JSON body, or lines of such.
+        case lines(Shape)
     }
 
     let method: HTTPRequest.Method
@@ -92,7 +94,7 @@ extension Router where Context == ServerContext {
             if methods.contains(.get) { methods.append(.head) }
             let allowed = [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .options]
                 .filter(methods.contains).map(\.rawValue).joined(separator: ", ")
-            for other: HTTPRequest.Method in [.get, .head, .post, .put, .patch, .delete, .options]
+            for other: HTTPRequest.Method in [.get, .head, .post, .put, .patch, .delete, .options, .trace]
             where !methods.contains(other) {
                 on(RouterPath(path), method: other) { request, _ -> Response in
                     throw APIError.methodNotAllowed(other.rawValue, request.uri.path, allowed: allowed)

@@ -7,6 +7,15 @@ enum ItemShapes {
         "InputItem",
         .tagged(by: "type", fallback: "message", [message, call, callOutput, reasoning, reference] + others))
 
+    /// One item of a conversation: it holds no references.
+    static let keptItem = Shape.named(
+        "Item",
+        .tagged(
+            by: "type", fallback: "message",
+            [message, call, callOutput, reasoning]
+                + [.init("item_reference", refused: "references stand in a response's input, not in a conversation.")]
+                + others))
+
     private static let status = Shape.Member.may("status", .oneOf(["in_progress", "completed", "incomplete"]))
     private static let id = Shape.Member.may("id", .string(1...64))
 

@@ -34,6 +34,12 @@ extension JSONValue {
         if case .object(let members) = self { members } else { nil }
     }
 
+    /// The value of member `name`; nil if there is none, or it is null.
+    package func given(_ name: String) -> JSONValue? {
+        guard let value = self[name], value != .null else { return Optional.none }
+        return value
+    }
+
     /// This object with member `name` set, in its place or at the end; nil removes it.
     package func setting(_ name: String, _ value: JSONValue?) -> JSONValue {
         guard case .object(var members) = self else { return self }

@@ -98,7 +98,7 @@ extension Shape {
         guard case .object = field.value else { throw field.expected("an object") }
         let tags = variants.filter { $0.refusal == nil }.map(\.tag)
         let tag: String
-        let given = field.value[name].flatMap { $0 == .null ? nil : $0 }
+        let given = field.value.given(name)
         if let given {
             tag = try field.member(name, given).string()
         } else if let fallback {

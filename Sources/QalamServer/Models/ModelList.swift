@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTPTypes
 import QalamEngine
 
 /// The models served, and the names they are asked for by.
@@ -56,6 +57,8 @@ struct ModelList: Sendable {
 extension APIError {
     /// The model is another kind of model.
     fileprivate static func unfit(_ model: any ServedModel, _ what: String) -> APIError {
-        APIError("The model \(model.id) can't \(what): ask another one.", param: "model", code: "unsupported_model")
+        APIError(
+            "The model \(model.id) can't \(what): ask another one.", status: .notFound, param: "model",
+            code: "unsupported_model")
     }
 }

@@ -26,7 +26,9 @@ enum OllamaHandlers {
                 ])
         },
         .post("/api/show", tag, "Describe a model", body: .json(OllamaShapes.show), show),
-        .post("/api/chat", tag, "Answer a conversation", body: .json(OllamaShapes.chat)) { call in
+        .post(
+            "/api/chat", tag, "Answer a conversation", body: .json(OllamaShapes.chat), answer: .lines(.anyObject)
+        ) { call in
             let body = try await call.json(OllamaShapes.chat)
             let model = try OllamaRequest.model(body["model"]?.text, call.platform.models.chat)
             var options = try OllamaRequest.options(body, model, call.platform.configuration)
@@ -36,7 +38,9 @@ enum OllamaHandlers {
                 try await call.platform.chat(model, messages, options)
             }
         },
-        .post("/api/generate", tag, "Answer or continue a text", body: .json(OllamaShapes.generate), generate),
+        .post(
+            "/api/generate", tag, "Answer or continue a text", body: .json(OllamaShapes.generate),
+            answer: .lines(.anyObject), generate),
         .post("/api/embed", tag, "Turn texts into vectors", body: .json(OllamaShapes.embed), embed),
     ]
 
@@ -58,9 +62,7 @@ enum OllamaHandlers {
 
     private static func show(_ call: Call) async throws -> Response {
         let body = try await call.json(OllamaShapes.show)
-        guard let name = body["model"]?.text ?? body["name"]?.text else {
-            throw RequestField(path: "model", value: .null).missing("a string")
-        }
+        let name = body["model"]?.text ?? body["name"]?.text ?? ""
         let model = try OllamaRequest.model(name, call.platform.models.find)
         var capabilities: [JSONValue] = []
         if model is any ChatModel { capabilities += ["completion", "tools"] }

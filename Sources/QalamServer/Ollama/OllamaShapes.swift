@@ -75,7 +75,7 @@ enum OllamaShapes {
     static let embed = Shape.named(
         "OllamaEmbed",
         .object([
-            .must("model", .word), .must("input", .either([.text, .array(.word, 1...2048)])),
+            .must("model", .word), .must("input", .either([.word, .array(.word, 1...2048)])),
             .may("dimensions", .integer(1...65_536)), .may("keep_alive", .either([.text, .number(-1e9...1e9)])),
             .may("truncate", .only([false], because: "texts that are too long are refused: set it to false.")),
             .may("options", .object([])),
@@ -83,5 +83,9 @@ enum OllamaShapes {
 
     /// The body of `POST /api/show`.
     static let show = Shape.named(
-        "OllamaShow", .object([.may("model", .word), .may("name", .word), .may("verbose", .bool)]))
+        "OllamaShow",
+        .either([
+            .object([.must("model", .word), .may("verbose", .bool)]),
+            .object([.must("name", .word), .may("verbose", .bool)]),
+        ]))
 }

@@ -21,7 +21,6 @@ struct OpenAPIDocument {
                 paths.append(.init(path, .object([.init(method, operation)])))
             }
         }
-        let error = Shape.named("Error", .object([.must("error", Self.error)])).schema(&names)
         let schemas = names.sorted { $0.key < $1.key }.map { JSONValue.Member($0.key, $0.value) }
         json = [
             "openapi": "3.1.0",
@@ -32,18 +31,9 @@ struct OpenAPIDocument {
             "security": [["key": []], [:]], "paths": .object(paths),
             "components": [
                 "securitySchemes": ["key": ["type": "http", "scheme": "bearer"]], "schemas": .object(schemas),
-                "responses": [
-                    "Error": [
-                        "description": "What is wrong.", "content": ["application/json": ["schema": error]],
-                    ]
-                ],
             ],
         ]
     }
-
-    private static let error = Shape.object([
-        .must("message", .text), .must("type", .text), .maybe("param", .text), .maybe("code", .text),
-    ])
 
     private static func operation(_ route: Route, _ names: inout [String: JSONValue]) -> JSONValue {
         var members: [JSONValue.Member] = [
@@ -65,7 +55,10 @@ struct OpenAPIDocument {
         let answer: JSONValue =
             content(route.answer, &names).map { ["description": "The answer.", "content": $0] }
             ?? ["description": "Nothing."]
-        let error: JSONValue = ["$ref": "#/components/responses/Error"]
+        let error: JSONValue = [
+            "description": "What is wrong.",
+            "content": ["application/json": ["schema": ErrorStyle(path: route.path).shape.schema(&names)]],
+        ]
         members.append(.init("responses", ["200": answer, "4XX": error, "5XX": error]))
         return .object(members)
     }
@@ -94,6 +87,9 @@ struct OpenAPIDocument {
                 "application/json": ["schema": shape.schema(&names)],
                 "text/event-stream": ["schema": ["type": "string"]],
             ]
+        case .lines(let shape):
+            let schema = shape.schema(&names)
+            return ["application/json": ["schema": schema], "application/x-ndjson": ["schema": ["type": "string"]]]
         case .form(let members): return ["multipart/form-data": ["schema": Shape.object(members).schema(&names)]]
         case .bytes(let type):
             return .object([.init(type, ["schema": ["type": "string"]])])

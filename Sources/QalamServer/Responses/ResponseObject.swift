@@ -10,12 +10,12 @@ enum ResponseObject {
         let body = request.body
         func given(_ name: String) -> JSONValue { body[name] ?? .null }
         func given(_ name: String, or value: JSONValue) -> JSONValue {
-            body[name].flatMap { $0 == .null ? nil : $0 } ?? value
+            body.given(name) ?? value
         }
         let tools = (body["tools"]?.elements ?? []).map { tool in
             tool.setting("parameters", tool["parameters"] ?? .null).setting("strict", tool["strict"] ?? true)
         }
-        let format = body["text"]?["format"].flatMap { $0 == .null ? nil : $0 } ?? ["type": "text"]
+        let format = body["text"]?.given("format") ?? ["type": "text"]
         return [
             "id": .string("resp_" + randomText(length: 48)), "object": "response",
             "created_at": .integer(Platform.now), "status": .string(status),
