@@ -2,6 +2,9 @@
 # make test    build and run every test
 # make check   format, lengths, imports, documentation
 # make bench   compare with others (all, or ONLY=train,tokenizer,matmul,generate,start,engine)
+# make dist    an archive of the program with Swift's runtime inside, in out/
+# make conformance  run the openai package's own tests, write docs/conformance.md
+# make clients      run real clients of OpenAI, Anthropic and Ollama
 
 # Homebrew keeps libarchive apart from the system's own.
 BREW := $(shell command -v brew 2>/dev/null)
@@ -13,7 +16,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 export HOST PORT ONLY
 
-.PHONY: run build test check bench libraries
+.PHONY: run build test check bench dist conformance clients libraries
 
 run: build
 	@.build/release/qalam serve --host "$(HOST)" --port "$(PORT)"
@@ -29,6 +32,15 @@ check:
 
 bench: libraries
 	@Benchmarks/bench.sh
+
+dist: libraries
+	@scripts/dist.sh
+
+conformance: build
+	@Benchmarks/conformance.sh
+
+clients: build
+	@Benchmarks/clients.sh
 
 libraries:
 	@scripts/install-system-libraries.sh

@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "QalamTraining", targets: ["QalamTraining"]),
         .library(name: "QalamTokenizers", targets: ["QalamTokenizers"]),
         .library(name: "QalamServer", targets: ["QalamServer"]),
+        .library(name: "QalamStore", targets: ["QalamStore"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -26,6 +27,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -67,13 +70,22 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "QalamStore",
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "QalamServer",
             dependencies: [
-                "QalamEngine",
+                "QalamEngine", "QalamStore",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -83,8 +95,8 @@ let package = Package(
         .executableTarget(
             name: "qalam",
             dependencies: [
-                "QalamEngine", "QalamFormats", "QalamHub", "QalamModels", "QalamServer", "QalamTensors",
-                "QalamTokenizers", "QalamTraining",
+                "QalamEngine", "QalamFormats", "QalamHub", "QalamModels", "QalamServer", "QalamStore",
+                "QalamTensors", "QalamTokenizers", "QalamTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -125,10 +137,11 @@ let package = Package(
             dependencies: [
                 "QalamFormats", "QalamModels", "QalamTensors", "QalamTokenizers", "QalamTraining", "TestSupport",
             ], swiftSettings: strict),
+        .testTarget(name: "QalamStoreTests", dependencies: ["QalamStore"], swiftSettings: strict),
         .testTarget(
             name: "QalamServerTests",
             dependencies: [
-                "QalamEngine", "QalamServer",
+                "QalamEngine", "QalamServer", "QalamStore",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),

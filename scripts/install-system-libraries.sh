@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs what Qalam needs beside Swift: libarchive (reads .gz, .xz, .zst, .tar) and pkg-config. Does nothing if they
-# are there.
+# Installs what Qalam needs beside Swift: libarchive (reads .gz, .xz, .zst, .tar), SQLite and pkg-config. Does nothing
+# if they are there.
 set -euo pipefail
 
-have() { command -v pkg-config >/dev/null && pkg-config --exists libarchive; }
+have() { command -v pkg-config >/dev/null && pkg-config --exists libarchive sqlite3; }
 
 if ! command -v swift >/dev/null; then
     echo "Swift 6.3 or newer is needed: see https://www.swift.org/install" >&2
@@ -18,14 +18,14 @@ have && exit 0
 if command -v apt-get >/dev/null; then
     sudo=""
     if [ "$(id -u)" != 0 ]; then sudo="sudo"; fi
-    echo "installing libarchive-dev and pkg-config"
+    echo "installing libarchive-dev, libsqlite3-dev and pkg-config"
     $sudo apt-get update -qq
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libarchive-dev pkg-config >/dev/null
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libarchive-dev libsqlite3-dev pkg-config >/dev/null
 elif command -v brew >/dev/null; then
-    brew install libarchive pkg-config
+    brew install libarchive sqlite pkg-config
 fi
 
 if ! have; then
-    echo "Qalam needs libarchive with its headers, and pkg-config: install them with this system's package manager." >&2
+    echo "Qalam needs libarchive and SQLite with their headers, and pkg-config: install them with this system's package manager." >&2
     exit 1
 fi

@@ -19,6 +19,7 @@ struct DraftModel {
         let sequence: Int
         let length: Int
         var sampler: Sampler
+        var grammar: GrammarMatcher?
     }
 
     init(_ decoder: Decoder, _ configuration: EngineConfiguration) throws(EngineError) {
@@ -35,24 +36,38 @@ struct DraftModel {
         var attempts: [Attempt] = []
         for i in running.indices {
             let length = running[i].prepareDraft(decoder.config.contextLength, &store)
-            if length > 0 { attempts.append(Attempt(sequence: i, length: length, sampler: running[i].sampler)) }
+            if length > 0 {
+                attempts.append(
+                    Attempt(
+                        sequence: i, length: length, sampler: running[i].sampler, grammar: running[i].grammar))
+            }
         }
         while !attempts.isEmpty {
             fill(&attempts, &running)
             guard !step.ids.isEmpty else { break }
-            let logits = step.run(decoder, memory)
+            let logits = step.run(decoder, memory).logits
             var row = 0
+            var dead: Set<Int> = []
             for part in step.parts {
                 let count = part.rows.count
                 running[part.sequence].draft.cached += count
                 guard part.logits > 0, let logits, let a = attempts.firstIndex(where: { $0.sequence == part.sequence })
                 else { continue }
-                let context = Sampler.Context(tokens: running[part.sequence].tried)
-                let token = attempts[a].sampler.next(logits.rows(row..<row + 1).buffer, context, &scratch).token
-                running[part.sequence].proposed.append(token)
+                let allowed = attempts[a].grammar?.mask()
+                let context = Sampler.Context(tokens: running[part.sequence].tried, allowed: allowed)
+                if allowed?.count == 0 {
+                    dead.insert(part.sequence)
+                } else {
+                    let token = attempts[a].sampler.next(logits.rows(row..<row + 1).buffer, context, &scratch).token
+                    running[part.sequence].proposed.append(token)
+                    // Nothing comes after the end.
+                    if attempts[a].grammar?.accept(token) == false || attempts[a].grammar?.isFinished == true {
+                        dead.insert(part.sequence)
+                    }
+                }
                 row += 1
             }
-            attempts.removeAll { running[$0.sequence].proposed.count >= $0.length }
+            attempts.removeAll { dead.contains($0.sequence) || running[$0.sequence].proposed.count >= $0.length }
         }
     }
 
@@ -72,7 +87,7 @@ struct DraftModel {
             }
             let isLast = count == pending
             step.append(
-                all[start..<start + count], after: start, running[i].draft.table, part: (i, isLast ? 1 : 0))
+                all[start..<start + count], after: start, running[i].draft.table, part: (i, isLast ? 1 : 0, 0))
             return !isLast  // the rest of its text another time
         }
     }

@@ -21,9 +21,10 @@ package actor Engine {
     ///
     /// - Throws: `EngineError.badOption` if the two have different vocabularies, or nothing fits the memory
     package init(
-        _ decoder: sending Decoder, draft: sending Decoder? = nil, _ configuration: EngineConfiguration = .init()
+        _ decoder: sending Decoder, draft: sending Decoder? = nil, adapters: sending [Adapter] = [],
+        _ configuration: EngineConfiguration = .init()
     ) throws(EngineError) {
-        scheduler = try Scheduler(decoder, draft: draft, configuration)
+        scheduler = try Scheduler(decoder, draft: draft, adapters: adapters, configuration)
         limits = RequestLimits(scheduler)
         mailbox = Mailbox(limit: scheduler.configuration.maxSequences + max(configuration.queueLimit, 0))
     }
@@ -149,8 +150,8 @@ private final class Mailbox: Sendable {
     var statistics: EngineStatistics { state.withLock { $0.statistics } }
 }
 
-/// One thread that runs the engine's jobs in order.
-private final class EngineThread: SerialExecutor {
+/// One thread that runs an engine's jobs in order.
+final class EngineThread: SerialExecutor {
     private let queue = DispatchQueue(label: "qalam.engine", qos: .userInitiated)
 
     func enqueue(_ job: consuming ExecutorJob) {

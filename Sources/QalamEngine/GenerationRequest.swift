@@ -20,6 +20,8 @@ package struct GenerationRequest: Sendable {
     package var client = ""
     /// Whether several tokens are tried at once; the result is the same.
     package var speculation = Speculation.off
+    /// What is done with the prompt.
+    package var work = Work.write
     /// Which adapter computes it; 0 is the model alone.
     ///
     /// Prefixes are shared within one adapter only.
@@ -34,22 +36,24 @@ package struct GenerationRequest: Sendable {
     }
 }
 
-/// How the tokens are proposed that one pass of the model checks together.
-package enum Speculation: Sendable, Equatable {
-    /// One token at a time.
-    case off
-    /// What followed the last three tokens earlier in the text, at most `length` tokens (Saxena 2023).
-    case promptLookup(length: Int)
-    /// What the engine's draft model would say, at most `length` tokens (Leviathan et al. 2023).
-    case draft(length: Int)
+/// What the engine does with a prompt.
+package enum Work: Sendable, Equatable {
+    /// Writes on.
+    case write
+    /// Reports how likely each token of the prompt but the first is, with so many of the likeliest.
+    case score(top: Int)
+    /// Makes one vector of the prompt's last hidden states.
+    case pool(Pooling)
+    /// Compares these tokens as the next one, by their logits.
+    case compare([Int32])
+}
 
-    /// The most tokens proposed at once.
-    var length: Int {
-        switch self {
-        case .off: 0
-        case .promptLookup(let length), .draft(let length): max(length, 0)
-        }
-    }
+/// Which hidden states of a decoder stand for a text.
+package enum Pooling: Sendable, Equatable {
+    /// The last token's.
+    case last
+    /// The mean over its tokens.
+    case mean
 }
 
 /// What the engine reports of one request.
@@ -58,6 +62,10 @@ package enum GenerationEvent: Sendable, Equatable {
     case started(cachedTokens: Int)
     /// The next token, with log-probabilities if asked for; a stop token is not reported.
     case token(Int32, TokenLogprobs?)
+    /// The next token of a prompt that is scored; the first one has none before it and is not reported.
+    case promptToken(TokenLogprobs)
+    /// The vector of a text, or the logits of tokens that are compared.
+    case numbers([Float])
     /// The end, with the tokens read and written, a stop token included.
     case finished(FinishReason, Usage)
 }

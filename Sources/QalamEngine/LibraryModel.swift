@@ -1,21 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
+public import QalamModels
 
-/// A chat model of a library: open only while it is needed.
-public struct LibraryModel: ChatModel {
+/// A library of what a server can open.
+public typealias ServedLibrary = ModelLibrary<any ServedModel>
+
+/// A model that writes text, open only while it is needed.
+public struct LibraryModel: ChatModel, EmbeddingModel, RerankModel {
     /// The name clients ask for.
     public let id: String
     /// When the model was made, in Unix seconds.
     public let created: Int
     /// The most tokens that prompt and answer may take together.
     public let contextLength: Int
-    private let library: ModelLibrary<any ChatModel>
+    /// The numbers of a vector.
+    public let dimensions: Int
+    /// The adapters it is opened with.
+    public let adapters: [String]
+    private let library: ServedLibrary
+
+    /// What its files say of it.
+    public let facts: ModelFacts?
 
     /// The model called `id` in `library`, with what is known of it before it is opened.
-    public init(id: String, created: Int, contextLength: Int, library: ModelLibrary<any ChatModel>) {
+    public init(id: String, created: Int, facts: ModelFacts, adapters: [String] = [], library: ServedLibrary) {
         self.id = id
         self.created = created
-        self.contextLength = contextLength
+        self.facts = facts
+        self.adapters = adapters
         self.library = library
+        (contextLength, dimensions) = (facts.contextLength, facts.hiddenSize)
+    }
+
+    /// What it is doing, if it is open.
+    public var load: ModelLoad {
+        get async { await library.model(ifOpen: id)?.load ?? ModelLoad() }
     }
 
     /// Answers a conversation; the model stays open at least until the stream has ended or is dropped.
@@ -23,8 +41,62 @@ public struct LibraryModel: ChatModel {
         _ messages: [ChatMessage], _ options: ChatOptions
     ) async throws -> AsyncThrowingStream<TextEvent, any Error> {
         let lease = try await library.lease(id)
-        let events = try await lease.model.chat(messages, options)
-        return AsyncThrowingStream { continuation in
+        return held(lease, try await chatModel(lease).chat(messages, options))
+    }
+
+    /// Continues a text; the model stays open at least until the stream has ended or is dropped.
+    public func complete(
+        _ input: TextInput, _ options: ChatOptions
+    ) async throws -> AsyncThrowingStream<TextEvent, any Error> {
+        let lease = try await library.lease(id)
+        return held(lease, try await chatModel(lease).complete(input, options))
+    }
+
+    /// How likely the model thinks a text.
+    public func score(_ input: TextInput, _ options: ChatOptions) async throws -> [ScoredToken] {
+        let lease = try await library.lease(id)
+        return try await chatModel(lease).score(input, options)
+    }
+
+    /// The ids of a text.
+    public func tokenize(_ text: String, addSpecial: Bool) async throws -> [Int32] {
+        let lease = try await library.lease(id)
+        return try await chatModel(lease).tokenize(text, addSpecial: addSpecial)
+    }
+
+    /// The text of ids.
+    public func detokenize(_ tokens: [Int32]) async throws -> String {
+        let lease = try await library.lease(id)
+        return try await chatModel(lease).detokenize(tokens)
+    }
+
+    /// How many tokens `chat` would read.
+    public func countTokens(_ messages: [ChatMessage], _ options: ChatOptions) async throws -> Int {
+        let lease = try await library.lease(id)
+        return try await chatModel(lease).countTokens(messages, options)
+    }
+
+    /// One vector for each text.
+    public func embed(_ inputs: [TextInput], dimensions: Int?) async throws -> Embeddings {
+        let lease = try await library.lease(id)
+        return try await embedder(lease).embed(inputs, dimensions: dimensions)
+    }
+
+    /// A score for each document.
+    public func rerank(_ query: String, _ documents: [String]) async throws -> Ranking {
+        let lease = try await library.lease(id)
+        return try await ranker(lease).rerank(query, documents)
+    }
+
+    private func chatModel(_ lease: ServedLibrary.Lease) throws(EngineError) -> any ChatModel {
+        guard let model = lease.model as? any ChatModel else { throw .unsupported(model: id, what: "write text") }
+        return model
+    }
+
+    private func held(
+        _ lease: ServedLibrary.Lease, _ events: AsyncThrowingStream<TextEvent, any Error>
+    ) -> AsyncThrowingStream<TextEvent, any Error> {
+        AsyncThrowingStream { continuation in
             let task = Task {
                 defer { withExtendedLifetime(lease) {} }
                 do {
@@ -37,4 +109,56 @@ public struct LibraryModel: ChatModel {
             continuation.onTermination = { _ in task.cancel() }
         }
     }
+}
+
+/// A model that turns texts into vectors, open only while it is needed.
+public struct LibraryEncoder: EmbeddingModel, RerankModel {
+    /// The name clients ask for.
+    public let id: String
+    /// When the model was made, in Unix seconds.
+    public let created: Int
+    /// The most tokens of a text.
+    public let contextLength: Int
+    /// The numbers of a vector.
+    public let dimensions: Int
+    /// What its files say of it.
+    public let facts: ModelFacts?
+    private let library: ServedLibrary
+
+    /// The model called `id` in `library`, with what is known of it before it is opened.
+    public init(id: String, created: Int, facts: ModelFacts, library: ServedLibrary) {
+        self.id = id
+        self.created = created
+        self.facts = facts
+        self.library = library
+        (contextLength, dimensions) = (facts.contextLength, facts.hiddenSize)
+    }
+
+    /// One vector for each text.
+    public func embed(_ inputs: [TextInput], dimensions: Int?) async throws -> Embeddings {
+        let lease = try await library.lease(id)
+        return try await embedder(lease).embed(inputs, dimensions: dimensions)
+    }
+
+    /// A score for each document.
+    public func rerank(_ query: String, _ documents: [String]) async throws -> Ranking {
+        let lease = try await library.lease(id)
+        return try await ranker(lease).rerank(query, documents)
+    }
+}
+
+/// The model of a lease, as one that turns texts into vectors.
+private func embedder(_ lease: ServedLibrary.Lease) throws(EngineError) -> any EmbeddingModel {
+    guard let model = lease.model as? any EmbeddingModel else {
+        throw .unsupported(model: lease.model.id, what: "embed texts")
+    }
+    return model
+}
+
+/// The model of a lease, as one that ranks documents.
+private func ranker(_ lease: ServedLibrary.Lease) throws(EngineError) -> any RerankModel {
+    guard let model = lease.model as? any RerankModel else {
+        throw .unsupported(model: lease.model.id, what: "rank documents")
+    }
+    return model
 }

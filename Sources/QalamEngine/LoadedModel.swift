@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Dispatch
 public import Foundation
-internal import QalamModels
+public import QalamModels
 internal import QalamTensors
 public import QalamTokenizers
 
@@ -12,82 +13,131 @@ public struct LoadedModel: ChatModel {
     public let created: Int
     /// The most tokens a conversation and its answer may have together.
     public let contextLength: Int
+    /// What its files say of it.
+    public let facts: ModelFacts?
     /// Text to ids and back.
     public let tokenizer: Tokenizer
-    private let template: ChatTemplate?
-    private let specials: [String: TemplateValue]
+    /// The names of its adapters, sorted.
+    public let adapters: [String]
+    let conversation: Conversation
+    let engine: Engine
+    /// How states become one vector.
+    let pooling: SentencePooling
+    /// C: the numbers of a hidden state.
+    let hiddenSize: Int
     private let stopTokens: Set<TokenID>
-    private let engine: Engine
+    private let hasDraft: Bool
+    private let grammars: AnswerGrammars
 
     /// Opens the folder or `.gguf` file at `url` and loads its weights.
     ///
-    /// The model is called like the folder, or like the file without its extension, unless `id` says otherwise.
+    /// The model is called like the folder, or like the file without its extension, unless `id` says otherwise. This
+    /// takes its time for a large model; `open` does the same on a thread of its own.
     ///
+    /// - Parameters:
+    ///   - url: the model
+    ///   - id: what it is called
+    ///   - draft: a smaller model of the same vocabulary, for `Speculation.draft`
+    ///   - adapters: low-rank adapters (LoRA) by the names that requests ask for: folders of PEFT or `.gguf` files
+    ///   - configuration: memory for keys and values, sequences at once
     /// - Throws: what `ModelFolder` throws: errors that name what is wrong where.
-    public init(_ url: URL, id: String? = nil, configuration: EngineConfiguration = .init()) throws {
+    public init(
+        _ url: URL, id: String? = nil, draft: URL? = nil, adapters: [String: URL] = [:],
+        configuration: EngineConfiguration = .init()
+    ) throws {
         let folder = try ModelFolder(url)
-        let isFile = url.pathExtension.lowercased() == "gguf"
-        self.id = id ?? (isFile ? url.deletingPathExtension() : url.standardizedFileURL).lastPathComponent
+        self.id = id ?? modelName(url)
+        created = modelDate(url)
+        facts = try ModelFacts(url)
         contextLength = folder.config.contextLength
+        hiddenSize = folder.config.hiddenSize
         tokenizer = folder.tokenizer
-        template = folder.chatTemplate
+        conversation = Conversation(folder)
         stopTokens = try folder.stopTokens()
-        specials = try folder.templateSpecials()
-        let dated = isFile ? url : url.appending(path: "config.json")
-        let attributes = try? FileManager.default.attributesOfItem(atPath: dated.path)
-        created = Int((attributes?[.modificationDate] as? Date ?? .now).timeIntervalSince1970)
-        engine = try Engine(try folder.decoder(), configuration)
+        pooling = try folder.pooling()
+        grammars = AnswerGrammars(
+            folder.tokenizer, vocabularySize: folder.config.vocabularySize, stopTokens: stopTokens,
+            conversation.format)
+        hasDraft = draft != nil
+        let names = adapters.keys.sorted()
+        self.adapters = names
+        let config = folder.config
+        let opened = try names.compactMap { name in try adapters[name].map { try Adapter($0, for: config) } }
+        engine = try Engine(
+            try folder.decoder(), draft: try draft.map { try ModelFolder($0).decoder() }, adapters: opened,
+            configuration)
     }
+
+    /// Opens a model as `init` does, on a thread that no one else waits for.
+    public static func open(
+        _ url: URL, id: String? = nil, draft: URL? = nil, adapters: [String: URL] = [:],
+        configuration: EngineConfiguration = .init()
+    ) async throws -> LoadedModel {
+        try await onOwnThread {
+            try LoadedModel(url, id: id, draft: draft, adapters: adapters, configuration: configuration)
+        }
+    }
+
+    /// What it is doing, as of its last step.
+    public var load: ModelLoad {
+        get async {
+            let statistics = engine.statistics
+            var load = ModelLoad()
+            (load.running, load.waiting) = (statistics.running, statistics.waiting)
+            (load.pages, load.usedPages) = (statistics.pages, statistics.usedPages)
+            return load
+        }
+    }
+
+    // MARK: Writing
 
     /// Answers a conversation.
     public func chat(
         _ messages: [ChatMessage], _ options: ChatOptions
     ) async throws -> AsyncThrowingStream<TextEvent, any Error> {
-        let prompt = try render(messages)
-        return try generate(prompt, options, stopTokens: stopTokens)
+        try options.validate()
+        let text = try conversation.render(messages, options)
+        let prompt = tokenizer.encode(text)
+        let isThinking = conversation.format.isThinking(after: text)
+        let matcher = try await grammars.matcher(options, isThinking: isThinking)
+        let reader = AnswerReader(
+            conversation.format, tools: Set(options.visibleTools.map(\.name)), parallel: options.parallelToolCalls,
+            isThinking: isThinking)
+        var reading = TextStream.Reading(stop: options.stop, promptTokens: prompt.count)
+        reading.callID = CallIDs(conversation.format.calls, seed: options.sampling.seed, turn: prompt.count).id
+        return try generate(prompt, options, matcher, reader, reading)
     }
 
     /// Continues a text as it stands, without a template.
-    public func complete(_ text: String, _ options: ChatOptions) throws -> AsyncThrowingStream<TextEvent, any Error> {
-        let ids = tokenizer.encode(text, addSpecial: true)
-        guard !ids.isEmpty else { throw EngineError.badMessages("the text is empty.") }
-        return try generate(ids, options, stopTokens: stopTokens)
-    }
-
-    /// The ids of a conversation, ending where the assistant speaks.
-    private func render(_ messages: [ChatMessage]) throws -> [TokenID] {
-        guard let template else {
-            throw EngineError.badMessages("it has no chat template, so it can only continue text (qalam generate).")
+    public func complete(
+        _ input: TextInput, _ options: ChatOptions
+    ) async throws -> AsyncThrowingStream<TextEvent, any Error> {
+        guard options.tools.isEmpty else {
+            throw EngineError.badOption(name: "tools", why: "can't be had without a conversation.")
         }
-        let list = messages.map { message in
-            TemplateValue.object([
-                (key: "role", value: .string(message.role)), (key: "content", value: .string(message.content)),
-            ])
+        guard options.thinking == nil else {
+            throw EngineError.badOption(name: "thinking", why: "can't be had without a conversation.")
         }
-        var variables = specials
-        variables["messages"] = .array(list)
-        variables["add_generation_prompt"] = .bool(true)
-        do {
-            return tokenizer.encode(try template.render(variables))
-        } catch {
-            throw EngineError.badMessages(String(describing: error))
-        }
+        let prompt = try tokens(of: input)
+        var constraint = options
+        constraint.thinking = false
+        let matcher = try await grammars.matcher(constraint, isThinking: false)
+        let reading = TextStream.Reading(stop: options.stop, promptTokens: prompt.count, continuesText: true)
+        return try generate(prompt, options, matcher, AnswerReader(), reading)
     }
 
     private func generate(
-        _ prompt: [TokenID], _ options: ChatOptions, stopTokens: Set<TokenID>
+        _ prompt: [TokenID], _ options: ChatOptions, _ matcher: GrammarMatcher?, _ reader: AnswerReader,
+        _ reading: TextStream.Reading
     ) throws -> AsyncThrowingStream<TextEvent, any Error> {
-        guard prompt.count < contextLength else {
-            throw EngineError.contextOverflow(prompt: prompt.count, limit: contextLength)
-        }
-        let room = contextLength - prompt.count
-        var request = GenerationRequest(
-            prompt: prompt, sampling: options.sampling, maxTokens: min(options.maxTokens ?? room, room),
-            stopTokens: stopTokens)
-        request.priority = options.priority
-        request.client = options.client
+        var request = try request(prompt, options)
+        request.grammar = matcher
+        request.logprobs = options.logprobs
+        request.speculation = options.speculation ?? (hasDraft ? .draft(length: 4) : .off)
         let events = try engine.generate(request)
-        let text = TextStream(tokenizer, stop: options.stop, promptTokens: prompt.count)
+        var reading = reading
+        reading.isScored = options.logprobs != nil
+        let text = TextStream(tokenizer, reader, reading)
         return AsyncThrowingStream { continuation in
             let task = Task {
                 await text.run(events, into: continuation)
@@ -95,16 +145,95 @@ public struct LoadedModel: ChatModel {
             continuation.onTermination = { _ in task.cancel() }
         }
     }
+
+    /// A request for the engine, with what all kinds of work have in common.
+    func request(_ prompt: [TokenID], _ options: ChatOptions) throws(EngineError) -> GenerationRequest {
+        guard prompt.count < contextLength else {
+            throw .contextOverflow(prompt: prompt.count, limit: contextLength)
+        }
+        let room = contextLength - prompt.count
+        var request = GenerationRequest(
+            prompt: prompt, sampling: options.sampling, maxTokens: min(options.maxTokens ?? room, room),
+            stopTokens: stopTokens)
+        request.priority = options.priority
+        request.client = options.client
+        if let name = options.adapter {
+            guard let index = adapters.firstIndex(of: name) else { throw .unknownAdapter(name, known: adapters) }
+            request.adapter = index + 1
+        }
+        return request
+    }
+
+    // MARK: Tokens
+
+    /// The ids of an input.
+    ///
+    /// - Throws: `EngineError.badOption` if there are none, or the model does not know one of them
+    func tokens(of input: TextInput) throws(EngineError) -> [TokenID] {
+        let ids =
+            switch input {
+            case .text(let text): tokenizer.encode(text, addSpecial: true)
+            case .tokens(let ids): ids
+            }
+        guard !ids.isEmpty else { throw .badOption(name: "prompt", why: "must not be empty.") }
+        return ids
+    }
+
+    /// The ids of a text.
+    public func tokenize(_ text: String, addSpecial: Bool) async -> [TokenID] {
+        tokenizer.encode(text, addSpecial: addSpecial)
+    }
+
+    /// The text of ids.
+    public func detokenize(_ tokens: [TokenID]) async -> String { tokenizer.decode(tokens) }
+
+    /// How many tokens `chat` would read.
+    public func countTokens(_ messages: [ChatMessage], _ options: ChatOptions) async throws -> Int {
+        tokenizer.encode(try conversation.render(messages, options)).count
+    }
 }
 
-extension ModelFolder {
-    /// The special tokens' texts that templates refer to by name.
-    fileprivate func templateSpecials() throws -> [String: TemplateValue] {
-        var values: [String: TemplateValue] = [:]
-        for (name, id) in [("bos_token", config.bosToken), ("eos_token", config.eosTokens.first)] {
-            let text = tokenizer.specialTokens.first { $0.value == id }?.key
-            values[name] = .string(text ?? "")
+/// What a model at `url` is called: like its folder, or its file without the extension.
+func modelName(_ url: URL) -> String {
+    let isFile = url.pathExtension.lowercased() == "gguf"
+    return (isFile ? url.deletingPathExtension() : url.standardizedFileURL).lastPathComponent
+}
+
+/// When the model at `url` was last changed, in seconds since 1970.
+func modelDate(_ url: URL) -> Int {
+    let isFile = url.pathExtension.lowercased() == "gguf"
+    let dated = isFile ? url : url.appending(path: "config.json")
+    let attributes = try? FileManager.default.attributesOfItem(atPath: dated.path)
+    return Int((attributes?[.modificationDate] as? Date ?? .now).timeIntervalSince1970)
+}
+
+/// Runs `body`, which may block, on a thread outside Swift's cooperative pool.
+func onOwnThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+        DispatchQueue.global(qos: .userInitiated).async {
+            continuation.resume(with: Swift.Result { try body() })
         }
-        return values
+    }
+}
+
+/// Names tool calls so that those of one conversation differ.
+struct CallIDs: Sendable {
+    private let seed: UInt64
+    private let prefix: String
+    private let length: Int
+
+    /// Ids in the style of a format; the same seed and turn give the same ids.
+    init(_ format: AnswerFormat.Calls, seed: UInt64?, turn: Int) {
+        self.seed = (seed ?? UInt64.random(in: 0 ... .max)) &+ UInt64(turn) &* 0x9E37_79B9_7F4A_7C15
+        // Templates of Mistral's models refuse ids of any other length.
+        let isShort = format == .listed || format == .named
+        (prefix, length) = isShort ? ("", 9) : ("call_", 24)
+    }
+
+    /// The id of call number `index` of the turn.
+    func id(_ index: Int) -> String {
+        let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+        var random = CounterRandom(seed: seed, stream: UInt64(index))
+        return prefix + String((0..<length).map { _ in letters[Int(random.uniform() * Double(letters.count))] })
     }
 }

@@ -38,6 +38,8 @@ public actor ModelLibrary<Model: Sendable> {
     /// A model that is open or about to be.
     private struct Entry {
         let opening: Task<Model, any Error>
+        /// The model, once it is open.
+        var model: Model?
         /// Leases, and callers who wait for one.
         var users = 0
         /// When it was last asked for or given back, by a count of such events.
@@ -91,6 +93,7 @@ public actor ModelLibrary<Model: Sendable> {
         touch(name, users: 1)
         do {
             let model = try await opening.value
+            if entries[name]?.opening == opening { entries[name]?.model = model }
             return Lease(model) { [weak self] in
                 Task { await self?.giveBack(name) }
             }
@@ -100,6 +103,9 @@ public actor ModelLibrary<Model: Sendable> {
             throw error
         }
     }
+
+    /// The model called `name` if it is open, for a look at it: this does not keep it open.
+    func model(ifOpen name: String) -> Model? { entries[name]?.model }
 
     /// Closes every model that nobody uses.
     public func closeIdle() {

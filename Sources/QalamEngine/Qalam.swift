@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Foundation
+public import Foundation
+internal import QalamModels
 
 /// Where a Swift program starts: `let model = try await Qalam.load("models/qalam-mini")`.
 public enum Qalam {
@@ -10,9 +11,27 @@ public enum Qalam {
     ///   - configuration: memory for keys and values, sequences at once
     /// - Returns: the model, ready to talk
     /// - Throws: errors that name what is wrong with which file
-    @concurrent
     public static func load(_ path: String, configuration: EngineConfiguration = .init()) async throws -> LoadedModel {
-        try LoadedModel(URL(filePath: path), configuration: configuration)
+        try await LoadedModel.open(URL(filePath: path), configuration: configuration)
+    }
+
+    /// Opens a model of any kind at `url`: a `LoadedModel`, or an `EncoderModel`.
+    ///
+    /// - Throws: errors that name what is wrong with which file
+    public static func open(
+        _ url: URL, id: String? = nil, draft: URL? = nil, adapters: [String: URL] = [:],
+        configuration: EngineConfiguration = .init()
+    ) async throws -> any ServedModel {
+        switch try ModelFacts(url).kind {
+        case .decoder:
+            return try await LoadedModel.open(
+                url, id: id, draft: draft, adapters: adapters, configuration: configuration)
+        case .encoder:
+            let id = id ?? modelName(url)
+            guard adapters.isEmpty else { throw EngineError.unsupported(model: id, what: "take adapters") }
+            guard draft == nil else { throw EngineError.unsupported(model: id, what: "take a draft model") }
+            return try await EncoderModel.open(url, id: id)
+        }
     }
 }
 
@@ -38,7 +57,7 @@ extension ChatModel {
             let task = Task {
                 do {
                     for try await event in try await chat(messages, options) {
-                        if case .text(let piece) = event { continuation.yield(piece) }
+                        if case .text(let piece, _) = event { continuation.yield(piece) }
                     }
                     continuation.finish()
                 } catch {

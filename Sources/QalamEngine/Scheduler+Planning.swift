@@ -3,10 +3,16 @@ internal import QalamTensors
 
 // What a step consists of, in four phases; pages change hands in the second and third only.
 extension Scheduler {
+    /// Tokens of one prompt that are scored in one pass: their logits take 4·V bytes each.
+    private static let scoredRows = 32
+
     /// Phase 1: tokens to try after those drawn last.
     mutating func propose() {
         var budget = configuration.stepTokens - running.count
-        for i in running.indices where running[i].isDecoding { running[i].lookUp() }
+        for i in running.indices where running[i].isDecoding {
+            running[i].lookUp()
+            running[i].keepAllowed()
+        }
         draft?.propose(for: &running, &scratch)
         for i in running.indices {
             running[i].limitProposal(to: budget)
@@ -59,20 +65,39 @@ extension Scheduler {
     /// Phase 4: the rows: first one for each sequence that is being written, then pieces of prompts.
     mutating func fill() {
         step.clear()
-        for i in running.indices where running[i].isDecoding { append(running[i], at: i, count: 1) }
+        for i in byAdapter(running.indices.filter { running[$0].isDecoding }) {
+            append(running[i], at: i, count: 1)
+        }
         for i in running.indices where !running[i].isDecoding {
             let room = configuration.stepTokens - step.ids.count
             guard room > 0 else { break }
-            append(running[i], at: i, count: min(running[i].pending, room))
+            var count = min(running[i].pending, room)
+            if case .score = running[i].request.work { count = min(count, Self.scoredRows) }
+            append(running[i], at: i, count: count)
         }
     }
 
+    /// Sequences of one adapter side by side, so that its rows are one run.
+    private func byAdapter(_ indices: [Int]) -> [Int] {
+        guard !adapters.isEmpty else { return indices }
+        return indices.sorted { (running[$0].request.adapter, $0) < (running[$1].request.adapter, $1) }
+    }
+
     private mutating func append(_ sequence: SequenceState, at index: Int, count: Int) {
-        let start = sequence.cached
+        let (start, number) = (sequence.cached, sequence.request.adapter)
         let isLast = count == sequence.pending
+        let (logits, hidden) =
+            switch sequence.request.work {
+            case .write: (isLast ? 1 + sequence.proposed.count : 0, 0)
+            case .score: (count, 0)
+            case .compare: (isLast ? 1 : 0, 0)
+            case .pool(.last): (0, isLast ? 1 : 0)
+            case .pool(.mean): (0, count)
+            }
         step.append(
             sequence.tokens[start..<start + count], sequence.proposed[...], after: start, sequence.table,
-            part: (index, isLast ? 1 + sequence.proposed.count : 0))
+            part: (index, logits, hidden),
+            adapter: adapters.indices.contains(number - 1) ? (number, adapters[number - 1]) : nil)
     }
 
     /// Pages for the token to be run and what is proposed; without the proposal if there are too few.
@@ -112,7 +137,7 @@ extension Scheduler {
     /// Whether a running prompt will soon fill the page that `next` needs first.
     private func awaitsPrefix(_ next: SequenceState) -> Bool {
         let end = next.cached + store.pageSize
-        guard store.prefixes != nil, next.tokens.count > end else { return false }
+        guard store.prefixes != nil, next.tokens.count > end, !next.needsAllStates else { return false }
         return running.contains { other in
             other.request.adapter == next.request.adapter && other.cached < end && other.pending > 1
                 && other.tokens.count >= end

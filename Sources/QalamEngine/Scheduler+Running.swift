@@ -3,18 +3,29 @@ internal import QalamTensors
 
 extension Scheduler {
     /// Draws tokens, keeps what was proposed rightly, and drops what has ended.
-    mutating func settle(_ logits: Tensor?, _ emit: (Int, GenerationEvent) -> Void) {
-        var row = 0
+    mutating func settle(_ logits: Tensor?, _ hidden: Tensor?, _ emit: (Int, GenerationEvent) -> Void) {
+        var (row, hiddenRow) = (0, 0)
         var ended: [Int] = []
         for part in step.parts {
             let i = part.sequence
+            defer {
+                row += part.logits
+                hiddenRow += part.hidden
+            }
+            guard running[i].request.work == .write else {
+                let isOver = running[i].settlePrompt(
+                    part.rows.count, logits: part.logits > 0 ? logits?.rows(row..<row + part.logits) : nil,
+                    hidden: part.hidden > 0 ? hidden?.rows(hiddenRow..<hiddenRow + part.hidden) : nil, emit)
+                running[i].advance(part.rows.count, &store)
+                if isOver { ended.append(i) }
+                continue
+            }
             guard part.logits > 0, let logits else {
                 running[i].advance(part.rows.count, &store)
                 continue
             }
             let isOver = draw(i, logits.rows(row..<row + part.logits), part, emit)
             if isOver { ended.append(i) }
-            row += part.logits
         }
         for i in ended.sorted(by: >) { retire(i) }
     }

@@ -15,6 +15,8 @@ package struct Scheduler {
     /// The most tokens of one sequence: the model's context, or all pages.
     package let limit: Int
     let decoder: Decoder
+    /// Adapter i answers requests for adapter i + 1.
+    let adapters: [Adapter]
     let memory: KVPages
     var store: PageStore
     var draft: DraftModel?
@@ -36,12 +38,13 @@ package struct Scheduler {
     ///
     /// - Throws: `EngineError.badOption` if a page does not fit the memory, or the vocabularies differ
     package init(
-        _ decoder: Decoder, draft: Decoder? = nil, _ configuration: EngineConfiguration
+        _ decoder: Decoder, draft: Decoder? = nil, adapters: [Adapter] = [], _ configuration: EngineConfiguration
     ) throws(EngineError) {
         if let draft, draft.config.vocabularySize != decoder.config.vocabularySize {
             throw .badOption(name: "The draft model", why: "must have the vocabulary of the model it drafts for.")
         }
         self.decoder = decoder
+        self.adapters = adapters
         var configuration = configuration
         configuration.maxSequences = max(configuration.maxSequences, 1)
         configuration.stepTokens = max(configuration.stepTokens, configuration.maxSequences)
@@ -94,7 +97,8 @@ package struct Scheduler {
         admit(emit)
         fill()
         guard !step.ids.isEmpty else { return }
-        settle(step.run(decoder, memory), emit)
+        let (logits, hidden) = step.run(decoder, memory)
+        settle(logits, hidden, emit)
     }
 
     /// Frees the pages of a running sequence and drops it.
@@ -155,12 +159,14 @@ struct RequestLimits: Sendable {
     private let limit: Int
     private let vocabularySize: Int
     private let hasDraft: Bool
+    private let adapterCount: Int
 
     init(_ scheduler: borrowing Scheduler) {
         contextLength = scheduler.decoder.config.contextLength
         limit = scheduler.limit
         vocabularySize = scheduler.decoder.config.vocabularySize
         hasDraft = scheduler.draft != nil
+        adapterCount = scheduler.adapters.count
     }
 
     func check(_ request: GenerationRequest) throws(EngineError) {
@@ -175,11 +181,17 @@ struct RequestLimits: Sendable {
             throw .badOption(name: "prompt", why: "has token \(token), and the vocabulary ends at \(vocabularySize).")
         }
         guard request.maxTokens >= 1 else { throw .badOption(name: "max_tokens", why: "must be at least 1.") }
+        if request.work != .write, request.grammar != nil || request.speculation != .off {
+            throw .badOption(name: "prompt", why: "is only read, so nothing can be said of an answer.")
+        }
         if let logprobs = request.logprobs, logprobs < 0 {
             throw .badOption(name: "top_logprobs", why: "must be 0 or more.")
         }
         if case .draft = request.speculation, !hasDraft {
             throw .badOption(name: "speculation", why: "asks for a draft model, and none was opened.")
+        }
+        guard (0...adapterCount).contains(request.adapter) else {
+            throw .badOption(name: "adapter", why: "must be from 0 to \(adapterCount).")
         }
         try request.sampling.validate()
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import QalamTensors
 
 /// One request from its arrival to its end: its tokens, its pages and its sampler.
 ///
@@ -24,7 +25,11 @@ struct SequenceState {
     private(set) var sampler: Sampler
     private(set) var proposalLength: ProposalLength
     private var lookup = PromptLookup()
-    private var grammar: GrammarMatcher?
+    /// What the rest of its answer must be like.
+    private(set) var grammar: GrammarMatcher?
+    /// Tokens of the prompt that were scored or pooled.
+    private var covered = 0
+    private var sum: [Double] = []
     /// The most tokens that prompt and answer may have.
     private let limit: Int
 
@@ -48,8 +53,9 @@ struct SequenceState {
     /// How many tokens may be proposed without going past what it may write.
     var room: Int { min(request.maxTokens - generated, limit - tokens.count) - 1 }
 
-    /// Takes over what the prefix cache has of its tokens.
+    /// Takes over what the prefix cache has of its tokens, unless it needs the states of all of them.
     mutating func adopt(from store: inout PageStore) {
+        if needsAllStates { return }
         cached = table.adopt(tokens, adapter: request.adapter, from: &store)
     }
 
@@ -104,6 +110,12 @@ struct SequenceState {
         lookup.propose(max(length, 0), after: tokens, into: &proposed)
     }
 
+    /// Cuts what is proposed to what its grammar allows.
+    mutating func keepAllowed() {
+        guard var matcher = grammar, !proposed.isEmpty else { return }
+        limitProposal(to: proposed.prefix { matcher.accept($0) }.count)
+    }
+
     /// Learns how many of the tokens proposed were right; forgets them.
     mutating func settle(accepted: Int) {
         proposalLength.note(accepted: accepted, of: proposed.count)
@@ -134,6 +146,46 @@ struct SequenceState {
         guard generated >= request.maxTokens || tokens.count >= limit else { return token }
         emit(id, .finished(.length, usage))
         return nil
+    }
+
+    /// What it is that is still done with a prompt of which `count` more tokens have states: reports what it can from
+    /// their logits (rows, V) or hidden states (rows, C), the last rows of them; returns whether that was all.
+    mutating func settlePrompt(
+        _ count: Int, logits: Tensor?, hidden: Tensor?, _ emit: (Int, GenerationEvent) -> Void
+    ) -> Bool {
+        let isLast = pending == count
+        switch request.work {
+        case .write: return false
+        case .score(let top):
+            guard let logits else { return false }
+            for row in 0..<logits.shape[0] where cached + row + 1 < tokens.count && cached + row >= covered {
+                covered = cached + row + 1
+                let scored = Distribution.score(logits.rows(row..<row + 1), tokens[cached + row + 1], top: top)
+                emit(id, .promptToken(scored))
+            }
+        case .compare(let candidates):
+            guard isLast, let logits else { return false }
+            emit(id, .numbers(candidates.map { logits.buffer[Int($0)] }))
+        case .pool(.last):
+            guard isLast, let hidden else { return false }
+            emit(id, .numbers(hidden.values))
+        case .pool(.mean):
+            guard let hidden else { return false }
+            if cached == 0 { sum = Array(repeating: 0, count: hidden.shape[1]) }
+            for (index, value) in hidden.buffer.enumerated() { sum[index % sum.count] += Double(value) }
+            guard isLast else { return false }
+            emit(id, .numbers(sum.map { Float($0 / Double(tokens.count)) }))
+        }
+        if isLast { emit(id, .finished(.stop, usage)) }
+        return isLast
+    }
+
+    /// Whether what is done with the prompt needs the states of all its tokens.
+    var needsAllStates: Bool {
+        switch request.work {
+        case .score, .pool(.mean): true
+        case .write, .compare, .pool(.last): false
+        }
     }
 
     private var usage: Usage {

@@ -10,6 +10,8 @@ struct Step {
     private(set) var parts: [Part] = []
     private var positions: [Int32] = []
     private var spans: [PagedSpan] = []
+    private var adapted: [AdaptedRows] = []
+    private var lastAdapter = 0
 
     /// The rows of one sequence.
     struct Part {
@@ -18,6 +20,8 @@ struct Step {
         var rows: Range<Int>
         /// How many of the last rows need logits: none in the middle of a prompt.
         var logits: Int
+        /// How many of the last rows are wanted as hidden states.
+        var hidden = 0
     }
 
     mutating func clear() {
@@ -25,39 +29,57 @@ struct Step {
         parts.removeAll(keepingCapacity: true)
         positions.removeAll(keepingCapacity: true)
         spans.removeAll(keepingCapacity: true)
+        adapted.removeAll(keepingCapacity: true)
     }
 
     /// Adds rows for `tokens`, then `proposed`, which come after `start` tokens that have keys and values in `table`.
     mutating func append(
         _ tokens: ArraySlice<Int32>, _ proposed: ArraySlice<Int32> = [], after start: Int, _ table: BlockTable,
-        part: (sequence: Int, logits: Int)
+        part: (sequence: Int, logits: Int, hidden: Int), adapter: (number: Int, weights: Adapter)? = nil
     ) {
         let first = ids.count
         ids += tokens
         ids += proposed
         for offset in 0..<ids.count - first { positions.append(Int32(start + offset)) }
         spans.append(PagedSpan(rows: first..<ids.count, start: start, pages: table.pages))
-        parts.append(Part(sequence: part.sequence, rows: first..<ids.count, logits: part.logits))
+        if let adapter { adapt(first..<ids.count, adapter.number, adapter.weights) }
+        parts.append(
+            Part(sequence: part.sequence, rows: first..<ids.count, logits: part.logits, hidden: part.hidden))
     }
 
-    /// Runs the rows through a model; returns the logits (rows that need them, V).
-    func run(_ decoder: Decoder, _ memory: KVPages) -> Tensor? {
-        var context = StepContext(positions: positions, spans: PagedSpans(spans), memory: memory)
-        return wanted(of: decoder.hidden(ids, &context)).map { decoder.logits($0) }
+    /// Has an adapter change these rows; neighbours of one adapter are one run.
+    private mutating func adapt(_ rows: Range<Int>, _ number: Int, _ adapter: Adapter) {
+        var rows = rows
+        if lastAdapter == number, let last = adapted.last, last.rows.upperBound == rows.lowerBound {
+            rows = last.rows.lowerBound..<rows.upperBound
+            adapted.removeLast()
+        }
+        adapted.append(AdaptedRows(rows: rows, adapter: adapter))
+        lastAdapter = number
     }
 
-    /// The hidden states (N,C) of the rows that need logits.
-    private func wanted(of hidden: Tensor) -> Tensor? {
-        let count = parts.reduce(0) { $0 + $1.logits }
+    /// Runs the rows through a model; returns the logits (rows that need them, V) and the hidden states (rows that are
+    /// wanted, C).
+    func run(_ decoder: Decoder, _ memory: KVPages) -> (logits: Tensor?, hidden: Tensor?) {
+        var context = StepContext(
+            positions: positions, spans: PagedSpans(spans), memory: memory, adapted: adapted)
+        let states = decoder.hidden(ids, &context)
+        return (wanted(of: states, \.logits).map { decoder.logits($0) }, wanted(of: states, \.hidden))
+    }
+
+    /// The last rows of each part, as many as it wants, of all hidden states (N,C).
+    private func wanted(of hidden: Tensor, _ wish: KeyPath<Part, Int>) -> Tensor? {
+        let count = parts.reduce(0) { $0 + $1[keyPath: wish] }
         guard count > 0 else { return nil }
         guard count < ids.count else { return hidden }
         let C = hidden.shape[1]
         let rows = Tensor(uninitialized: [count, C], on: hidden.device)
         var next = 0
-        for part in parts where part.logits > 0 {
-            let last = hidden.rows(part.rows.upperBound - part.logits..<part.rows.upperBound)
-            (rows.pointer + next * C).update(from: last.pointer, count: part.logits * C)
-            next += part.logits
+        for part in parts where part[keyPath: wish] > 0 {
+            let wanted = part[keyPath: wish]
+            let last = hidden.rows(part.rows.upperBound - wanted..<part.rows.upperBound)
+            (rows.pointer + next * C).update(from: last.pointer, count: wanted * C)
+            next += wanted
         }
         return rows
     }
@@ -68,6 +90,7 @@ private struct StepContext: AttentionContext {
     let positions: [Int32]
     let spans: PagedSpans
     let memory: KVPages
+    let adapted: [AdaptedRows]
 
     func attend(layer: Int, qkv: Tensor, attention: AttentionLayer) -> Tensor {
         let shape = attention.shape

@@ -1,16 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import QalamTokenizers
 
-/// Turns a stream of tokens into a stream of text: whole characters only, ended by stop strings.
+/// Turns a stream of tokens into a stream of text: whole characters only, told apart into reasoning, text and tool
+/// calls, ended by stop strings.
 struct TextStream: Sendable {
-    private var decoder: StreamDecoder
-    private var stops: StopStrings
-    private let promptTokens: Int
+    /// What an answer is read by.
+    struct Reading: Sendable {
+        var stop: [String] = []
+        var promptTokens = 0
+        /// Whether the text goes on behind another.
+        var continuesText = false
+        /// Whether tokens are reported.
+        var isScored = false
+        /// Makes the id of tool call number `index`.
+        var callID: @Sendable (_ index: Int) -> String = { "call_\($0)" }
+    }
 
-    init(_ tokenizer: Tokenizer, stop: [String], promptTokens: Int) {
-        decoder = StreamDecoder(tokenizer)
-        stops = StopStrings(stop)
-        self.promptTokens = promptTokens
+    private let reading: Reading
+    private let tokenizer: Tokenizer
+    private var decoder: StreamDecoder
+    private var reader: AnswerReader
+    private var stops: StopStrings
+    /// Tokens whose text is not passed on yet, and where in the answer it is.
+    private var waiting: [(token: ScoredToken, range: Range<Int>)] = []
+    /// Bytes of text so far.
+    private var decoded = 0
+    /// Where the text that may be a stop string begins.
+    private var heldStart = 0
+    private var startedCalls = 0
+    private var usage: Usage
+
+    init(_ tokenizer: Tokenizer, _ reader: AnswerReader, _ reading: Reading) {
+        self.reading = reading
+        self.tokenizer = tokenizer
+        self.reader = reader
+        decoder = StreamDecoder(tokenizer, skipSpecial: false, continuesText: reading.continuesText)
+        stops = StopStrings(reading.stop)
+        usage = Usage(promptTokens: reading.promptTokens, completionTokens: 0)
     }
 
     /// Forwards `events` as text until they end, a stop string appears or the consumer leaves.
@@ -19,29 +45,102 @@ struct TextStream: Sendable {
         into continuation: AsyncThrowingStream<TextEvent, any Error>.Continuation
     ) async {
         var state = self
-        var usage = Usage(promptTokens: promptTokens, completionTokens: 0)
         do {
             for try await event in events {
-                switch event {
-                case .started(let cachedTokens): usage.cachedTokens = cachedTokens
-                case .token(let id, _):
-                    usage.completionTokens += 1
-                    let text = state.stops.pass(state.decoder.append(id))
-                    if !text.isEmpty { continuation.yield(.text(text)) }
-                    guard state.stops.hit else { continue }
-                    continuation.yield(.finished(.stop, usage))
-                    continuation.finish()
-                    return
-                case .finished(let reason, let total):
-                    let text = state.stops.pass(state.decoder.finish()) + (state.stops.hit ? "" : state.stops.rest())
-                    if !text.isEmpty { continuation.yield(.text(text)) }
-                    continuation.yield(.finished(state.stops.hit ? .stop : reason, total))
-                }
+                let (texts, isOver) = state.take(event)
+                for text in texts { continuation.yield(text) }
+                if isOver { break }
             }
             continuation.finish()
         } catch {
             continuation.finish(throwing: error)
         }
+    }
+
+    /// What an event leads to, and whether the answer is over.
+    private mutating func take(_ event: GenerationEvent) -> ([TextEvent], isOver: Bool) {
+        var texts: [TextEvent] = []
+        switch event {
+        case .started(let cachedTokens): usage.cachedTokens = cachedTokens
+        case .token(let id, let logprobs):
+            usage.completionTokens += 1
+            if reader.isReasoning { usage.reasoningTokens += 1 }
+            let text = decoder.append(id)
+            note(id, logprobs, length: text.utf8.count)
+            for piece in reader.pass(text) { pass(piece, into: &texts) }
+            guard stops.hit || reader.isOver else { return (texts, false) }
+            texts.append(.finished(reader.callCount > 0 ? .toolCalls : .stop, usage))
+            return (texts, true)
+        case .finished(let reason, var total):
+            for piece in reader.pass(decoder.finish()) + reader.finish() { pass(piece, into: &texts) }
+            flush(into: &texts)
+            total.reasoningTokens = usage.reasoningTokens
+            let called = reader.callCount > 0 && reason == .stop
+            texts.append(.finished(called ? .toolCalls : stops.hit ? .stop : reason, total))
+            return (texts, true)
+        case .promptToken, .numbers: break
+        }
+        return (texts, false)
+    }
+
+    private mutating func note(_ id: TokenID, _ logprobs: TokenLogprobs?, length: Int) {
+        defer { decoded += length }
+        guard reading.isScored, let logprobs else { return }
+        waiting.append((ScoredToken(id, logprobs, tokenizer), decoded..<decoded + length))
+    }
+
+    private mutating func pass(_ piece: AnswerReader.Piece, into texts: inout [TextEvent]) {
+        if stops.hit { return }
+        switch piece {
+        case .text(let text, let range):
+            if stops.heldCount == 0 { heldStart = range.lowerBound }
+            let sure = stops.pass(text)
+            let end = heldStart + sure.utf8.count
+            let tokens = tokens(in: heldStart..<end)
+            heldStart = end
+            if !sure.isEmpty || !tokens.isEmpty { texts.append(.text(sure, tokens: tokens)) }
+        case .reasoning(let text, let range):
+            texts.append(.reasoning(text, tokens: tokens(in: range)))
+        case .callStarted(let name):
+            flush(into: &texts)
+            texts.append(.toolCallStarted(index: startedCalls, id: reading.callID(startedCalls), name: name))
+            startedCalls += 1
+        case .callArguments(let text):
+            texts.append(.toolCallArguments(index: startedCalls - 1, text))
+        }
+    }
+
+    /// Passes on what was held back as the possible beginning of a stop string.
+    private mutating func flush(into texts: inout [TextEvent]) {
+        let rest = stops.rest()
+        let tokens = tokens(in: heldStart..<heldStart + rest.utf8.count)
+        if !rest.isEmpty { texts.append(.text(rest, tokens: tokens)) }
+    }
+
+    /// Takes the waiting tokens whose text ends in `range`; those before it belong to marks and are dropped.
+    private mutating func tokens(in range: Range<Int>) -> [ScoredToken] {
+        guard !waiting.isEmpty else { return [] }
+        let isHit = stops.hit
+        let count = waiting.prefix { token in
+            isHit ? token.range.lowerBound < range.upperBound : token.range.upperBound <= range.upperBound
+        }.count
+        let taken = waiting.prefix(count)
+        waiting.removeFirst(count)
+        return taken.filter { $0.range.isEmpty || $0.range.upperBound > range.lowerBound }.map(\.token)
+    }
+}
+
+extension ScoredToken {
+    /// A token and its alternatives with their texts.
+    init(_ id: TokenID, _ logprobs: TokenLogprobs, _ tokenizer: Tokenizer) {
+        self.init(id, logprobs.logprob, tokenizer)
+        top = logprobs.top.map { ScoredToken($0.token, $0.logprob, tokenizer) }
+    }
+
+    /// A token with its text.
+    init(_ id: TokenID, _ logprob: Float?, _ tokenizer: Tokenizer) {
+        let bytes = tokenizer.bytes(of: id) ?? []
+        self.init(token: id, text: String(decoding: bytes, as: UTF8.self), bytes: bytes, logprob: logprob)
     }
 }
 
@@ -55,17 +154,20 @@ package struct StopStrings: Sendable {
     /// Watches for any of these.
     package init(_ stops: [String]) { self.stops = stops.filter { !$0.isEmpty }.map { Array($0.utf8) } }
 
+    /// Bytes that are held back.
+    var heldCount: Int { held.count }
+
     /// Takes more text and returns what is certain to precede any stop string.
     package mutating func pass(_ text: String) -> String {
         guard !stops.isEmpty, !hit else { return hit ? "" : text }
         held += Array(text.utf8)
-        if let start = stops.compactMap({ firstIndex(of: $0) }).min() {
+        if let start = stops.compactMap({ held.firstIndex(of: $0) }).min() {
             hit = true
             held.removeSubrange(start...)
             return rest()
         }
         // What is kept starts as a stop string does, with a whole character, so the cut is between characters.
-        let sure = held.dropLast(stops.map { overlap(with: $0) }.max() ?? 0)
+        let sure = held.dropLast(stops.map { held.overlap(with: $0) }.max() ?? 0)
         held.removeFirst(sure.count)
         return String(decoding: sure, as: UTF8.self)
     }
@@ -74,16 +176,5 @@ package struct StopStrings: Sendable {
     package mutating func rest() -> String {
         defer { held = [] }
         return String(decoding: held, as: UTF8.self)
-    }
-
-    private func firstIndex(of stop: [UInt8]) -> Int? {
-        guard held.count >= stop.count else { return nil }
-        return (0...held.count - stop.count).first { held[$0..<$0 + stop.count].elementsEqual(stop) }
-    }
-
-    /// The longest end of the held text that is a beginning of `stop`.
-    private func overlap(with stop: [UInt8]) -> Int {
-        let most = min(held.count, stop.count - 1)
-        return (0...most).last { held.suffix($0).elementsEqual(stop.prefix($0)) } ?? 0
     }
 }

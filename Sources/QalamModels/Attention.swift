@@ -20,6 +20,7 @@ struct Attention {
         self.number = number
         normEpsilon = c.normEpsilon
         qkv = try Linear(c, zip(names.qkv, rows).map { ($0, $1) }, inputs: c.hiddenSize, bias: c.qkvBias, w)
+            .at(number, .attentionInput)
         func norm(_ name: String, _ whole: Int) throws -> Tensor? {
             try c.queryKeyNorm.map { try Norm.weight(c, w[name], $0 == .whole ? whole : s.headDim) }
         }
@@ -29,15 +30,17 @@ struct Attention {
         layer = AttentionLayer(
             s, rope: c.rope(layer: number), options: c.attentionOptions(layer: number), sinks: sinks)
         output = try Linear(
-            c, [(names.attentionOutput, c.hiddenSize)], inputs: inner, bias: c.outputBias, residual: true, w)
+            c, [(names.attentionOutput, c.hiddenSize)], inputs: inner, bias: c.outputBias, residual: true, w
+        ).at(number, .attentionOutput)
     }
 
     func callAsFunction(_ x: Tensor, _ context: inout some AttentionContext) -> Tensor {
-        let fused = qkv(x)
+        let fused = qkv(x, context.adapted)
         if let queryNorm, let keyNorm {
             normalizeHeads(fused, layer.shape, query: queryNorm, key: keyNorm, epsilon: normEpsilon)
         }
-        return output(context.attend(layer: number, qkv: fused, attention: layer))
+        let attended = context.attend(layer: number, qkv: fused, attention: layer)
+        return output(attended, context.adapted)
     }
 }
 

@@ -12,6 +12,9 @@ public protocol AttentionContext {
     /// The position of each row in its sequence.
     var positions: [Int32] { get }
 
+    /// Rows that adapters change; no row is in two of them.
+    var adapted: [AdaptedRows] { get }
+
     /// Attention of each row to its own past, for one layer.
     ///
     /// - Parameters:
@@ -20,6 +23,11 @@ public protocol AttentionContext {
     ///   - attention: shape, rotation, window and what else the layer has
     /// - Returns: (N, H·D)
     mutating func attend(layer: Int, qkv: Tensor, attention: AttentionLayer) -> Tensor
+}
+
+extension AttentionContext {
+    /// None.
+    public var adapted: [AdaptedRows] { [] }
 }
 
 /// The context of training and evaluation: `batch` whole sequences of equal length, nothing before them.
@@ -126,14 +134,14 @@ private struct Block {
         feedForwardNorm = try norm(names.feedForwardNorm, unless: .after)
         feedForward =
             try c.experts.map { .mixture(try MixtureOfExperts(c, $0, w)) }
-            ?? .dense(try FeedForward(c, w, up: names.up, down: names.down))
+            ?? .dense(try FeedForward(c, layer: layer, w))
         feedForwardPostNorm = try norm(names.feedForwardPostNorm, unless: .before)
     }
 
     func callAsFunction(_ x: Tensor, _ context: inout some AttentionContext) -> Tensor {
         let attended = attention(attentionNorm?(x) ?? x, &context)
         let h = x + (attentionPostNorm?(attended) ?? attended)
-        let fed = feedForward(feedForwardNorm?(h) ?? h)
+        let fed = feedForward(feedForwardNorm?(h) ?? h, context.adapted)
         return h + (feedForwardPostNorm?(fed) ?? fed)
     }
 }
@@ -143,9 +151,9 @@ private enum FeedForwardLayer {
     case dense(FeedForward)
     case mixture(MixtureOfExperts)
 
-    func callAsFunction(_ x: Tensor) -> Tensor {
+    func callAsFunction(_ x: Tensor, _ adapted: [AdaptedRows]) -> Tensor {
         switch self {
-        case .dense(let layer): layer(x)
+        case .dense(let layer): layer(x, adapted)
         case .mixture(let layer): layer(x)
         }
     }

@@ -24,9 +24,7 @@ extension EncoderConfig {
     /// Reads the metadata of a GGUF file.
     package init(_ gguf: GGUF) throws {
         try self.init(JSONReader(members: GGUFKeys(gguf).members(), file: gguf.path))
-        pooling =
-            try gguf.metadata.int("\(family == .bert ? "bert" : "nomic-bert").pooling_type", default: 1) == 2
-            ? .first : .mean
+        pooling = try SentencePooling(gguf.metadata)
     }
 }
 

@@ -11,10 +11,11 @@ public struct Encoder {
     /// The switches it was built by.
     public let config: EncoderConfig
     private let embeddingTable: Weight  // (V,C)
-    private let segment: Tensor?  // (1,C): the row of the first segment, to which all tokens belong
+    private let segments: Tensor?  // (segments,C)
     private let positionTable: Weight?  // (contextLength,C)
     private let embeddingNorm: EncoderNorm
     private let blocks: [EncoderBlock]
+    private let ranking: RankingHead?
 
     /// Builds the model from a scope of weights.
     ///
@@ -28,10 +29,13 @@ public struct Encoder {
         }
         config = c
         embeddingTable = try table("word_embeddings", c.vocabularySize)
-        segment = c.segments > 0 ? embedding([0], try table("token_type_embeddings", c.segments)) : nil
+        segments =
+            c.segments > 0
+            ? embedding(Array(0..<Int32(c.segments)), try table("token_type_embeddings", c.segments)) : nil
         positionTable = c.rotaryBase == nil ? try table("position_embeddings", c.contextLength) : nil
         embeddingNorm = try EncoderNorm(c, w[names.embeddingNorm])
         blocks = try (0..<c.layers).map { try EncoderBlock(c, w[names.layers][$0]) }
+        ranking = try c.ranks ? RankingHead(c, pooler: w["pooler.dense"], classifier: root["classifier"]) : nil
     }
 
     /// Opens a folder of safetensors and its config, or a GGUF file.
@@ -59,17 +63,39 @@ public struct Encoder {
         var start = 0
         return texts.map { text in
             defer { start += text.count }
-            let rows = config.pooling == .first ? start..<start + 1 : start..<start + text.count
+            let end = start + text.count
+            let rows =
+                switch config.pooling.pooling {
+                case .first: start..<start + 1
+                case .mean: start..<end
+                case .last: end - 1..<end
+                }
             let pooled = states.rows(rows)
                 .combined(weights: Array(repeating: 1 / Float(rows.count), count: rows.count), groups: rows.count)
             let length = Float(pooled.sumOfSquares.squareRoot())
-            if config.normalised, length > 0 { pooled.scaleInPlace(by: 1 / length) }
+            if config.pooling.normalised, length > 0 { pooled.scaleInPlace(by: 1 / length) }
             return pooled.values
         }
     }
 
+    /// How well the second of two texts answers the first, by the model's head: a score in 0...1 for each pair.
+    ///
+    /// - Parameters:
+    ///   - pairs: token ids of both texts with the model's own marks between and around them
+    ///   - second: where in each pair the second text begins
+    /// - Returns: nil if the model has no such head
+    public func scores(_ pairs: [[Int32]], second: [Int]) -> [Float]? {
+        guard let ranking else { return nil }
+        let states = hidden(pairs, second: second)
+        var starts = [0]
+        for pair in pairs { starts.append(starts[starts.count - 1] + pair.count) }
+        return ranking(states.gathered(starts.dropLast())).map { 1 / (1 + exp(-$0)) }
+    }
+
     /// The last hidden states of packed texts, one after the other: (N,C).
-    public func hidden(_ texts: [[Int32]]) -> Tensor {
+    ///
+    /// From `second` on, the tokens of a text belong to the second segment.
+    public func hidden(_ texts: [[Int32]], second: [Int]? = nil) -> Tensor {
         let lengths = texts.map(\.count)
         precondition(
             lengths.allSatisfy { $0 > 0 && $0 <= config.contextLength },
@@ -77,10 +103,37 @@ public struct Encoder {
         let positions = lengths.flatMap { Array(0..<Int32($0)) }
         var x = embedding(texts.flatMap(\.self), embeddingTable)
         if let positionTable { x = x + embedding(positions, positionTable) }
-        if let segment { x = x + segment.gathered(Array(repeating: 0, count: positions.count)) }
+        if let segments {
+            let first = second ?? lengths
+            let rows = zip(lengths, first).flatMap { length, start in (0..<length).map { $0 < start ? 0 : 1 } }
+            x = x + segments.gathered(rows)
+        }
         x = embeddingNorm(x)
         for block in blocks { x = block(x, lengths: lengths, positions: positions) }
         return x
+    }
+}
+
+/// One number from the first token's state: a dense layer with tanh, then a weighted sum.
+private struct RankingHead {
+    let pooler: Linear
+    let classifier: Linear
+
+    init(_ c: EncoderConfig, pooler: Weights, classifier: Weights) throws {
+        func layer(_ w: Weights, _ outputs: Int) throws -> Linear {
+            Linear(
+                try w.matrix([("weight", outputs)], inputs: c.hiddenSize, encoderInitial),
+                bias: try w["bias"].tensor([outputs], .zeros))
+        }
+        self.pooler = try layer(pooler, c.hiddenSize)
+        self.classifier = try layer(classifier, 1)
+    }
+
+    /// A number for each row (N,C).
+    func callAsFunction(_ x: Tensor) -> [Float] {
+        let pooled = pooler(x)
+        for (index, value) in pooled.buffer.enumerated() { pooled.buffer[index] = tanh(value) }
+        return classifier(pooled).values
     }
 }
 

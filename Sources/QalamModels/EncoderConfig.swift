@@ -7,14 +7,6 @@ public import QalamTensors
 ///
 /// BERT (Devlin et al. 2019) and its kin.
 public struct EncoderConfig: Sendable, Equatable {
-    /// Which row or rows stand for the text.
-    public enum Pooling: Sendable, Equatable {
-        /// The mean over its tokens.
-        case mean
-        /// The first token's.
-        case first
-    }
-
     /// The layer after attention.
     public enum FeedForward: Sendable, Equatable { case gelu, geluTanh, swiglu }
 
@@ -43,16 +35,16 @@ public struct EncoderConfig: Sendable, Equatable {
     /// Whether projections have biases.
     public var bias: Bool
     /// How rows become one vector.
-    public var pooling = Pooling.mean
-    /// Whether that vector is scaled to length one.
-    public var normalised = true
+    public var pooling = SentencePooling()
+    /// Whether it has a head that says how well the second of two texts answers the first.
+    public var ranks = false
 
-    /// Reads `config.json` of a folder and, where it is there, how sentence-transformers pools (`modules.json`).
+    /// Reads `config.json` of a folder and, where it is there, how sentence-transformers pools.
     ///
     /// - Throws: `FormatError` that names file and key, or `ModelError` for a model that can't be run faithfully.
     public init(folder url: URL) throws {
         try self.init(JSONReader(contentsOf: url.appending(path: "config.json")))
-        try readModules(in: url)
+        pooling = try SentencePooling(folder: url)
     }
 
     /// Reads the keys of a `config.json`.
@@ -83,6 +75,8 @@ public struct EncoderConfig: Sendable, Equatable {
         case .bert:
             feedForward = try Self.activation(j)
             try Self.require(j, "position_embedding_type", "absolute")
+            ranks = try j.strings("architectures").contains("BertForSequenceClassification")
+            if ranks { try Self.requireOneLabel(j) }
         case .nomic:
             let parameters = try j.optionalObject("rope_parameters")
             rotaryBase =
@@ -102,6 +96,14 @@ public struct EncoderConfig: Sendable, Equatable {
         }
     }
 
+    /// Heads of several labels classify; only one that gives a score ranks.
+    private static func requireOneLabel(_ j: JSONReader) throws {
+        let labels = try j.optionalObject("id2label")?.keys.count ?? j.int("num_labels", default: 2)
+        guard labels == 1 else {
+            throw ModelError.unsupportedSetting(file: j.file, key: "num_labels", value: "\(labels)")
+        }
+    }
+
     private static func require(_ j: JSONReader, _ key: String, _ expected: String) throws {
         let value = try j.string(key, default: expected)
         guard value == expected else { throw ModelError.unsupportedSetting(file: j.file, key: key, value: value) }
@@ -112,27 +114,6 @@ public struct EncoderConfig: Sendable, Equatable {
         guard sizes.allSatisfy({ $0 <= 1 << 24 }), Double(vocabularySize) * Double(hiddenSize) < 1e12,
             Double(layers) * Double(hiddenSize) * Double(intermediateSize) < 1e13
         else { throw j.error("hidden_size", "the sizes in this file are beyond any model; the file is damaged.") }
-    }
-
-    /// `1_Pooling/config.json` says which rows are pooled, `modules.json` whether the result is normalised.
-    private mutating func readModules(in url: URL) throws {
-        let pooling = url.appending(path: "1_Pooling/config.json")
-        if FileManager.default.fileExists(atPath: pooling.path) {
-            let j = try JSONReader(contentsOf: pooling)
-            let isFirst = try j.bool("pooling_mode_cls_token", default: false)
-            guard try isFirst || j.bool("pooling_mode_mean_tokens", default: true) else {
-                throw ModelError.unsupportedSetting(file: j.file, key: "pooling_mode", value: "neither mean nor CLS")
-            }
-            self.pooling = isFirst ? .first : .mean
-        }
-        let modules = url.appending(path: "modules.json")
-        if FileManager.default.fileExists(atPath: modules.path) {
-            // Its top is a list, which the reader takes under a key.
-            let list = Array(#"{"modules":"#.utf8) + Array(try Data(contentsOf: modules)) + Array("}".utf8)
-            normalised = try JSONReader(list, file: "modules.json").objects("modules").contains {
-                try $0.string("type").hasSuffix(".Normalize")
-            }
-        }
     }
 }
 

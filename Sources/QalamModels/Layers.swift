@@ -6,6 +6,8 @@ internal import QalamTensors
 struct Linear {
     let weight: Weight  // (out,in)
     let bias: Tensor?  // (out)
+    /// Where adapters find it.
+    var site: Adapter.Site?
 
     /// The projections `pieces` (their scopes and outputs) behind one another.
     init(
@@ -30,7 +32,20 @@ struct Linear {
         return .normal(deviation: residual ? deviation / Float(2 * c.layers).squareRoot() : deviation)
     }
 
-    func callAsFunction(_ x: Tensor) -> Tensor { linear(x, weight, bias: bias) }
+    /// x · Wᵀ + b, plus what adapters add to their rows.
+    func callAsFunction(_ x: Tensor, _ adapted: [AdaptedRows] = []) -> Tensor {
+        let y = linear(x, weight, bias: bias)
+        guard let site else { return y }
+        for part in adapted { part.adapter.pair(at: site)?.add(x.rows(part.rows), to: y.rows(part.rows)) }
+        return y
+    }
+
+    /// The same projection at a place where adapters may change it.
+    func at(_ layer: Int, _ kind: Adapter.Site.Kind) -> Linear {
+        var linear = self
+        linear.site = Adapter.Site(layer: layer, kind: kind)
+        return linear
+    }
 }
 
 /// RMSNorm or LayerNorm, as the config says.
@@ -72,32 +87,45 @@ struct FeedForward {
         (self.kind, self.up, self.down) = (kind, up, down)
     }
 
-    /// A layer whose projections are scopes `up` (one or two) and `down` of `w`.
-    init(_ c: DecoderConfig, _ w: Weights, up names: [String], down name: String) throws {
+    /// The layer of a block, whose projections are in scopes of `w`.
+    init(_ c: DecoderConfig, layer: Int, _ w: Weights) throws {
+        let names = c.family.names
         kind = c.feedForward
         let width = (kind.isGated ? 2 : 1) * c.intermediateSize
         up = try Linear(
-            c, names.map { ($0, width / names.count) }, inputs: c.hiddenSize, bias: c.feedForwardBias, w)
+            c, names.up.map { ($0, width / names.up.count) }, inputs: c.hiddenSize, bias: c.feedForwardBias, w
+        ).at(layer, .up)
         down = try Linear(
-            c, [(name, c.hiddenSize)], inputs: c.intermediateSize, bias: c.feedForwardBias, residual: true, w)
+            c, [(names.down, c.hiddenSize)], inputs: c.intermediateSize, bias: c.feedForwardBias, residual: true, w
+        ).at(layer, .down)
     }
 
-    func callAsFunction(_ x: Tensor) -> Tensor {
+    func callAsFunction(_ x: Tensor, _ adapted: [AdaptedRows] = []) -> Tensor {
         switch kind {
-        case .swiglu: down(swiglu(up(x)))
-        case .geglu: down(geglu(up(x)))
-        case .clampedSwiGLU: down(clampedSwiGLU(up(x)))
-        case .gelu: geluLayer(x)
+        case .swiglu: down(swiglu(up(x, adapted)), adapted)
+        case .geglu: down(geglu(up(x, adapted)), adapted)
+        case .clampedSwiGLU: down(clampedSwiGLU(up(x, adapted)), adapted)
+        case .gelu: geluLayer(x, adapted)
         }
     }
 
     /// In one node of the tape if the weights are dense.
-    private func geluLayer(_ x: Tensor) -> Tensor {
-        if let upWeight = up.weight.dense, let downWeight = down.weight.dense {
-            return geluFeedForward(x, up: (upWeight, up.bias), down: (downWeight, down.bias))
+    private func geluLayer(_ x: Tensor, _ adapted: [AdaptedRows]) -> Tensor {
+        guard let upWeight = up.weight.dense, let downWeight = down.weight.dense else {
+            return geluSteps(x, adapted)
         }
-        let h = up(x)
+        let y = geluFeedForward(x, up: (upWeight, up.bias), down: (downWeight, down.bias))
+        for part in adapted {
+            // Rows without adapters are as they are without any in the pass.
+            let whole = AdaptedRows(rows: 0..<part.rows.count, adapter: part.adapter)
+            geluSteps(x.rows(part.rows), [whole]).scatter(to: Array(part.rows), of: y)
+        }
+        return y
+    }
+
+    private func geluSteps(_ x: Tensor, _ adapted: [AdaptedRows]) -> Tensor {
+        let h = up(x, adapted)
         h.geluInPlace(isExact: false)
-        return down(h)
+        return down(h, adapted)
     }
 }

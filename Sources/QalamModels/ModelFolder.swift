@@ -88,6 +88,11 @@ public struct ModelFolder {
         return Set(ids)
     }
 
+    /// How hidden states become one vector, for embeddings.
+    public func pooling() throws -> SentencePooling {
+        try gguf.map { try SentencePooling($0.metadata) } ?? SentencePooling(folder: url)
+    }
+
     static func templateSource(in url: URL) throws -> String? {
         let jinja = url.appending(path: "chat_template.jinja")
         if FileManager.default.fileExists(atPath: jinja.path) { return try String(contentsOf: jinja, encoding: .utf8) }

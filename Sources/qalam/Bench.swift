@@ -13,7 +13,7 @@ struct Bench: AsyncParsableCommand {
         abstract: "Measure speed; `make bench` compares it with others.",
         subcommands: [
             BenchTrain.self, BenchTokenizer.self, BenchGenerate.self, BenchEngine.self, BenchLogits.self,
-            BenchTemplate.self,
+            BenchGrammar.self, BenchTemplate.self,
         ])
 }
 

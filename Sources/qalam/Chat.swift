@@ -9,6 +9,8 @@ struct Chat: AsyncParsableCommand {
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var sampling: SamplingFlags
+    @OptionGroup var output: OutputFlags
+    @OptionGroup var adapters: AdapterFlags
 
     @Option(help: "What the model is told before the conversation.")
     var system: String?
@@ -24,7 +26,7 @@ struct Chat: AsyncParsableCommand {
 
     func run() async throws {
         try model.apply()
-        let loaded = try LoadedModel(model.url())
+        let loaded = try await LoadedModel.open(model.url(), adapters: adapters.urls)
         var messages = opening(system)
         let isTerminal = isatty(STDIN_FILENO) == 1
         if isTerminal { write("\(loaded.id) · /help for commands, /quit to leave\n") }
@@ -77,10 +79,14 @@ struct Chat: AsyncParsableCommand {
         guard messages.last?.role == "user" else { return }
         var text = ""
         do {
-            for try await event in try await loaded.chat(messages, sampling.chatOptions) {
-                guard case .text(let piece) = event else { continue }
+            var options = sampling.chatOptions
+            try output.apply(to: &options)
+            options.adapter = adapters.urls.keys.sorted().first
+            for try await event in try await loaded.chat(messages, options) {
+                guard case .text(let piece, let tokens) = event else { continue }
                 text += piece
                 write(piece)
+                standardError(tokenLines(tokens), terminator: "")
             }
             messages.append(ChatMessage(role: "assistant", content: text))
         } catch {

@@ -20,6 +20,9 @@ struct Convert: ParsableCommand {
     @Option(help: "The most bytes in one GGUF file, such as 2G or 500M; a larger model becomes several.")
     var splitSize: String?
 
+    @Option(help: "An adapter (LoRA), a PEFT folder or a .gguf file, to be merged into a folder; a folder comes out.")
+    var lora: String?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -38,6 +41,9 @@ struct Convert: ParsableCommand {
                 throw ValidationError("--type \(type) is not known; known are \(known.joined(separator: ", ")).")
             }
         }
+        if lora != nil, isFromGGUF || type != nil || splitSize != nil {
+            throw ValidationError("--lora merges into a folder and changes neither type nor size: convert it then.")
+        }
         if let splitSize {
             guard !isFromGGUF else { throw ValidationError("--split-size is for GGUF files.") }
             guard byteCount(splitSize) != nil else {
@@ -53,7 +59,10 @@ struct Convert: ParsableCommand {
         let chosen = type.flatMap { BlockType(name: $0) }
         let files: [URL]
         let used: String
-        if isFromGGUF {
+        if let lora {
+            try AdapterMerge(source, adapter: URL(filePath: lora)).write(to: target, progress: show)
+            (files, used) = ([target], "merged")
+        } else if isFromGGUF {
             let model = try GGUFImport(GGUF(source))
             let own = chosen.flatMap { ElementType(rawValue: $0.name) } ?? model.ownType
             used = own.rawValue

@@ -9,6 +9,8 @@ struct Generate: AsyncParsableCommand {
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var sampling: SamplingFlags
+    @OptionGroup var output: OutputFlags
+    @OptionGroup var adapters: AdapterFlags
 
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
@@ -18,16 +20,22 @@ struct Generate: AsyncParsableCommand {
 
     func run() async throws {
         try model.apply()
-        let loaded = try LoadedModel(model.url())
+        let loaded = try await LoadedModel.open(model.url(), adapters: adapters.urls)
         let text = prompt ?? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
         var (answer, reason, usage) = ("", FinishReason.stop, Usage(promptTokens: 0, completionTokens: 0))
+        var options = sampling.chatOptions
+        try output.apply(to: &options)
+        options.adapter = adapters.urls.keys.sorted().first
+        var tokens: [ScoredToken] = []
         if !json { write(text) }
-        for try await event in try loaded.complete(text, sampling.chatOptions) {
+        for try await event in try await loaded.complete(.text(text), options) {
             switch event {
-            case .text(let piece):
+            case .text(let piece, let scored):
                 answer += piece
+                tokens += scored
                 if !json { write(piece) }
             case .finished(let why, let tokens): (reason, usage) = (why, tokens)
+            case .reasoning, .toolCallStarted, .toolCallArguments: break
             }
         }
         if json {
@@ -38,6 +46,7 @@ struct Generate: AsyncParsableCommand {
         } else {
             write("\n")
         }
+        standardError(tokenLines(tokens), terminator: "")
     }
 }
 

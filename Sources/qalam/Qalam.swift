@@ -20,6 +20,7 @@ struct Qalam: AsyncParsableCommand {
         version: qalamVersion,
         groupedSubcommands: [
             CommandGroup(name: "Talk", subcommands: [Serve.self, Chat.self, Generate.self]),
+            CommandGroup(name: "Read", subcommands: [Embed.self, Rerank.self, Tokenize.self]),
             CommandGroup(
                 name: "Train", subcommands: [Train.self, TokenizerCommand.self, DataCommand.self, Evaluate.self]),
             CommandGroup(
@@ -27,6 +28,7 @@ struct Qalam: AsyncParsableCommand {
                 subcommands: [
                     Pull.self, List.self, Show.self, Remove.self, Inspect.self, Convert.self, Quantize.self,
                 ]),
+            CommandGroup(name: "Run a server", subcommands: [Keys.self, UsageCommand.self, Backup.self]),
             CommandGroup(name: "Measure", subcommands: [Bench.self]),
         ])
 
@@ -58,8 +60,8 @@ struct Qalam: AsyncParsableCommand {
 }
 
 /// Writes a line to standard error.
-func standardError(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+func standardError(_ line: String, terminator: String = "\n") {
+    FileHandle.standardError.write(Data((line + terminator).utf8))
 }
 
 /// The model that commands use, and how many threads.

@@ -5,73 +5,56 @@ internal import Logging
 internal import QalamEngine
 internal import QalamHub
 internal import QalamServer
-internal import QalamTensors
+internal import QalamStore
 
 /// `qalam serve`: the page and the API.
 struct Serve: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Serve models behind the OpenAI API, with a chat page.")
+    static let configuration = CommandConfiguration(
+        abstract: "Serve models behind the OpenAI API, with a chat page.",
+        discussion: """
+            Each setting is a flag, a variable (QALAM_PORT) or a line of a file (--config); flags come first. \
+            Keys are made with `qalam keys create`; as soon as there is one, every request needs one.
+            """)
 
-    @Option(name: .shortAndLong, help: "A model: a folder, a .gguf file or a name; may be given several times.")
-    var model = ["models/qalam-mini"]
-
-    @Option(help: "The address to listen on.")
-    var host = "127.0.0.1"
-
-    @Option(help: "The port; 0 takes a free one.")
-    var port = 8080
-
-    @Option(help: "Threads; all processors by default.")
-    var threads: Int?
-
-    @Option(name: .customLong("kv-memory"), help: "The most MB for the keys and values of each model.")
-    var cacheMegabytes = 1024
-
-    @Option(name: .customLong("kv-precision"), help: "How keys and values are kept: float32, float16 or int8.")
-    var cachePrecision = CachePrecision.float16.rawValue
-
-    @Option(help: "The most conversations that a model answers at once; others wait.")
-    var maxSequences = 16
-
-    @Option(help: "trace, debug, info, notice, warning, error or critical.")
-    var logLevel = "notice"
-
-    func validate() throws {
-        try checkThreads(threads)
-        guard (0...65535).contains(port) else { throw ValidationError("--port must be from 0 to 65535, not \(port).") }
-        guard CachePrecision(rawValue: cachePrecision) != nil else {
-            throw ValidationError("--kv-precision must be float32, float16 or int8, not \(cachePrecision).")
-        }
-        guard (1...1 << 30).contains(cacheMegabytes) else {
-            throw ValidationError("--kv-memory must be from 1 to \(1 << 30) MB, not \(cacheMegabytes).")
-        }
-        guard (1...1024).contains(maxSequences) else {
-            throw ValidationError("--max-sequences must be from 1 to 1024, not \(maxSequences).")
-        }
-        guard Logger.Level(rawValue: logLevel) != nil else {
-            throw ValidationError("--log-level \(logLevel) is not known; see --help.")
-        }
-    }
-
-    private var engine: EngineConfiguration {
-        var engine = EngineConfiguration()
-        engine.kvMemory = cacheMegabytes << 20
-        engine.cachePrecision = CachePrecision(rawValue: cachePrecision) ?? .float16
-        engine.maxSequences = maxSequences
-        return engine
-    }
+    @OptionGroup var flags: ServeFlags
 
     func run() async throws {
-        try setThreads(threads)
-        let store = ModelStore()
-        let models = try model.map { try LoadedModel(store.resolve($0), configuration: engine) }
-        var configuration = ServerConfiguration()
-        configuration.host = host
-        configuration.port = port
-        var logger = Logger(label: "qalam")
-        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .notice
-        let server = QalamServer(models: models, configuration: configuration, logger: logger)
+        let settings = try flags.settings()
+        if flags.printConfig {
+            write(try settings.yaml())
+            return
+        }
+        guard let level = Logger.Level(rawValue: settings.logLevel) else {
+            throw ValidationError("log-level \(settings.logLevel) is not known; see --help.")
+        }
+        try setThreads(settings.threads)
+        let (library, models) = try library(settings)
+        // The first one is ready when the server is; the others are opened when they are asked for.
+        if let first = models.first { _ = try await library.lease(first.id) }
+        var logger =
+            settings.logFormat == "json"
+            ? Logger(label: "qalam") { _ in JSONLog() }
+            : Logger(label: "qalam") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = level
+        let store = try Store(URL(filePath: settings.data))
+        try await store.sweep()
+        let server = QalamServer(models: models, store: store, configuration: settings.server, logger: logger)
         try await server.run { address in
             write("Qalam is ready: \(address)\n")
         }
+    }
+
+    /// The models, none of them open; adapters and the draft model are the first one's.
+    private func library(_ settings: ServeSettings) throws -> (ServedLibrary, [any ServedModel]) {
+        let store = ModelStore()
+        var sources = try settings.model.map { try ModelSource(store.resolve($0), configuration: settings.engine) }
+        if !sources.isEmpty {
+            sources[0].adapters = AdapterFlags.urls(settings.lora)
+            sources[0].draft = try settings.draft.map { try store.resolve($0) }
+        }
+        let seconds = settings.keepAlive ?? (sources.count > 1 ? 300 : 0)
+        return try ServedLibrary.serving(
+            sources, memoryLimit: settings.modelMemory.map { $0 << 20 },
+            keepAlive: seconds > 0 ? .seconds(seconds) : nil)
     }
 }

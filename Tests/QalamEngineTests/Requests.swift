@@ -31,7 +31,7 @@ struct Answer: Equatable {
 
     mutating func add(_ event: GenerationEvent) {
         switch event {
-        case .started: break
+        case .started, .promptToken, .numbers: break
         case .token(let token, _): tokens.append(token)
         case .finished(let reason, let usage): (self.reason, self.usage) = (reason, usage)
         }

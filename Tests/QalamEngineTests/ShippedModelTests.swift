@@ -24,7 +24,7 @@ import Testing
         options.maxTokens = 60
         var answer = ""
         for try await event in try await model.chat([ChatMessage(role: "user", content: question)], options) {
-            if case .text(let piece) = event { answer += piece }
+            if case .text(let piece, _) = event { answer += piece }
         }
         #expect(answer.contains("Qalam"), "\(answer)")
         #expect(answer.last.map { ".!?".contains($0) } == true, "\(answer)")

@@ -51,8 +51,9 @@ import Testing
         var (text, usage) = ("", Usage(promptTokens: 0, completionTokens: 0))
         for try await event in stream {
             switch event {
-            case .text(let piece): text += piece
+            case .text(let piece, _): text += piece
             case .finished(_, let tokens): usage = tokens
+            case .reasoning, .toolCallStarted, .toolCallArguments: break
             }
         }
         return (text, usage)

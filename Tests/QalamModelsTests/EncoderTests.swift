@@ -28,6 +28,24 @@ import Testing
         #expect(together.count == golden.vectors.count)
     }
 
+    /// A head for pairs, against scores computed by its formulas in float64.
+    @Test func scoresOfPairs() throws {
+        struct Pairs: Decodable {
+            var pairs: [[Int32]]
+            var second: [Int]
+            var scores: [Double]
+        }
+        let folder = fixture("encoders/bert-ranker")
+        let golden = try JSONDecoder().decode(Pairs.self, from: Data(contentsOf: folder.appending(path: "golden.json")))
+        let encoder = try Encoder(at: folder)
+        let scores = try #require(encoder.scores(golden.pairs, second: golden.second))
+        #expect(distance(scores.map { Double($0) }, golden.scores) < 1e-5)
+        for (index, pair) in golden.pairs.enumerated() {
+            #expect(encoder.scores([pair], second: [golden.second[index]]) == [scores[index]])
+        }
+        #expect(try Encoder(at: fixture("encoders/bert")).scores(golden.pairs, second: golden.second) == nil)
+    }
+
     @Test func unknownArchitecture() throws {
         let error = #expect(throws: ModelError.self) { try EncoderConfig(folder: fixture("families/qwen3")) }
         #expect(error.map { String(describing: $0).contains("nomic_bert") } == true)

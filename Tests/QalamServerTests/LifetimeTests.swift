@@ -6,6 +6,7 @@ import Hummingbird
 import HummingbirdTesting
 import QalamEngine
 import QalamServer
+import QalamStore
 import ServiceLifecycle
 import Synchronization
 import Testing
@@ -104,11 +105,11 @@ struct LifetimeTests {
         configuration.port = 0
         configuration.grace = .milliseconds(300)
         let server = QalamServer(
-            models: [FakeModel.endless(every: .milliseconds(20), watch: watch)], configuration: configuration,
-            logger: quiet)
+            models: [FakeModel.endless(every: .milliseconds(20), watch: watch)], store: try Store(),
+            configuration: configuration, logger: quiet)
         let (addresses, continuation) = AsyncStream<String>.makeStream()
         let group = ServiceGroup(
-            configuration: .init(services: [server.makeApplication { continuation.yield($0) }], logger: quiet))
+            configuration: .init(services: [try server.makeApplication { continuation.yield($0) }], logger: quiet))
         async let running: Void = group.run()
         let address = try #require(await addresses.first { _ in true })
         let connection = try RawConnection(port: #require(URL(string: address)?.port))
@@ -131,7 +132,8 @@ struct LifetimeTests {
             var configuration = ServerConfiguration()
             configuration.host = "localhost"
             configuration.port = try #require(client.port)
-            let server = QalamServer(models: [FakeModel.saying("a")], configuration: configuration, logger: quiet)
+            let server = QalamServer(
+                models: [FakeModel.saying("a")], store: try Store(), configuration: configuration, logger: quiet)
             await #expect(throws: ServerError.portInUse(host: "localhost", port: configuration.port)) {
                 try await server.run { _ in }
             }
@@ -142,22 +144,24 @@ struct LifetimeTests {
     func badPort(port: Int) async throws {
         var configuration = ServerConfiguration()
         configuration.port = port
-        let server = QalamServer(models: [], configuration: configuration, logger: quiet)
+        let server = QalamServer(models: [], store: try Store(), configuration: configuration, logger: quiet)
         await #expect(throws: ServerError.badPort(port)) { try await server.run { _ in } }
     }
 
     @Test("a host of another machine, or of none, is refused", arguments: ["192.0.2.1", "not a name"])
     func badHost(host: String) async throws {
         var configuration = ServerConfiguration()
+        configuration.insecure = true
         configuration.host = host
         configuration.port = 0
-        let server = QalamServer(models: [], configuration: configuration, logger: quiet)
+        let server = QalamServer(models: [], store: try Store(), configuration: configuration, logger: quiet)
         await #expect(throws: ServerError.badHost(host)) { try await server.run { _ in } }
     }
 
     @Test("two models of one name are refused")
     func twins() async throws {
-        let twins = QalamServer(models: [FakeModel.echo, FakeModel.saying("a")], configuration: .init(), logger: quiet)
+        let twins = QalamServer(
+            models: [FakeModel.echo, FakeModel.saying("a")], store: try Store(), configuration: .init(), logger: quiet)
         await #expect(throws: ServerError.duplicateModel("fake")) { try await twins.run { _ in } }
     }
 }

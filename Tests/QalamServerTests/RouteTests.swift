@@ -91,7 +91,7 @@ struct RouteTests {
             ]
             let response = try await client.send(.post, "/v1/chat/completions", body.encoded)
             let answer = try response.json["choices"]?[0]?["message"]?["content"]?.text
-            #expect(answer?.contains("\(["system: s", "user: \(text)"])") == true)
+            #expect(answer?.contains("\(["developer: s", "user: \(text)"])") == true)
         }
     }
 
@@ -117,11 +117,11 @@ struct RouteTests {
         "errors have OpenAI's shape, with all four keys",
         arguments: [
             (HTTPRequest.Method.get, "/nothing", nil, 404, "unknown_url"), (.get, "/v1", nil, 404, "unknown_url"),
-            (.post, "/v1/embeddings", "{}", 404, "unknown_url"),
+            (.post, "/v1/images", "{}", 404, "unknown_url"),
             (.delete, "/v1/models", nil, 405, "method_not_supported"),
-            (.delete, "/v1/models/fake", nil, 405, "method_not_supported"),
+            (.delete, "/v1/models/fake", nil, 403, "model_not_deletable"),
             (.post, "/", nil, 405, "method_not_supported"),
-            (.get, "/v1/chat/completions", nil, 405, "method_not_supported"),
+            (.put, "/v1/chat/completions", nil, 405, "method_not_supported"),
             (.options, "/v1/models", nil, 405, "method_not_supported"),
             (.get, "/v1/models/x", nil, 404, "model_not_found"), (.post, "/v1/chat/completions", "", 400, nil),
             (.post, "/v1/chat/completions", "{", 400, nil), (.post, "/v1/chat/completions", "[]", 400, "invalid_type"),

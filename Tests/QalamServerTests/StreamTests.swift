@@ -87,7 +87,7 @@ struct StreamTests {
                 if choice["finish_reason"] == "stop" { finished += 1 }
                 #expect(choice["delta"]?["role"] == nil)
             }
-            #expect(texts == (0..<3).map { "seed \(ChatRequest.seed(11, choice: $0))" })
+            #expect(texts == (0..<3).map { "seed \(Seeds.seed(11, choice: $0))" })
             #expect(finished == 3)
             #expect(chunks.last?["usage"]?["total_tokens"] == 13)
         }

@@ -7,6 +7,7 @@ import HummingbirdTesting
 import Logging
 import QalamEngine
 import QalamServer
+import QalamStore
 
 /// A logger that keeps quiet.
 let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -14,11 +15,20 @@ let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 /// Runs `test` against a server of `models`, without a network unless `live`.
 func withServer<Value>(
     _ models: FakeModel..., live: Bool = false, configuration: ServerConfiguration = .init(),
-    _ test: @Sendable (any TestClientProtocol) async throws -> Value
+    store: Store? = nil, _ test: @Sendable (any TestClientProtocol) async throws -> Value
+) async throws -> Value {
+    try await withServer(of: models, live: live, configuration: configuration, store: store, test)
+}
+
+/// Runs `test` against a server of models of any kind.
+func withServer<Value>(
+    of models: [any ServedModel], live: Bool = false, configuration: ServerConfiguration = .init(),
+    store: Store? = nil, _ test: @Sendable (any TestClientProtocol) async throws -> Value
 ) async throws -> Value {
     var configuration = configuration
     configuration.port = 0
-    let server = QalamServer(models: models, configuration: configuration, logger: quiet)
+    let server = QalamServer(
+        models: models, store: try store ?? Store(), configuration: configuration, logger: quiet)
     return try await server.makeApplication().test(live ? .live : .router, test)
 }
 

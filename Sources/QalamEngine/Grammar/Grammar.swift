@@ -44,7 +44,16 @@ package struct Grammar: Sendable {
         try self.init(rules, root: .rule(root), joiningRegularRules: true)
     }
 
-    private init(
+    /// Learns ahead what answers in this vocabulary will need: the masks of all terminals.
+    ///
+    /// It takes some milliseconds, and others may use the grammar meanwhile.
+    package func prepare(_ vocabulary: GrammarVocabulary) {
+        let cache = compiled.cache(for: vocabulary)
+        cache.with { $0.begin() }
+        while cache.with({ $0.prepare(limit: 1) }) {}
+    }
+
+    init(
         _ rules: GrammarRules, root: GrammarNode, joiningRegularRules: Bool = false
     ) throws(GrammarError) {
         guard case .rule(let root) = root else { throw .empty }

@@ -37,18 +37,39 @@ final class TokenTrie: Sendable {
     /// Words of a mask.
     let wordCount: Int
     let nodes: [Node]
+    /// Every token but the end tokens.
+    let allButEnds: TokenMask
+    let all: TokenMask
     /// Per token: another with the same bytes, or -1.
     let twins: [Int32]
     let deepest: Int
     /// Bytes up to which a token is short.
     static let shortLength = 16
-    /// The nodes on the way to tokens that are not short, with these tokens only.
-    let longNodes: [Node]
-    /// Where each of `longNodes` is in `nodes`.
-    let longOrigins: [UInt32]
+    /// The nodes on the way to tokens that are not short.
+    let long: Part
+    /// These tokens.
+    let longMask: [UInt32]
+    /// Those of them that are plain, and their bytes.
+    let longPlain: [(token: Int32, length: Int)]
+    /// The nodes on the way to those that are not.
+    let longNotPlain: Part
+    /// Tokens that are short and plain: whole characters that stand in a JSON string without an escape.
+    let plainMask: [UInt32]
+    /// The nodes on the way to the other tokens.
+    let notPlain: Part
+
+    /// The nodes on the way to some tokens, with these tokens only, in preorder.
+    struct Part: Sendable {
+        let nodes: [Node]
+        /// Where each of them is among all nodes.
+        let origins: [UInt32]
+    }
     /// Where the bytes of each token are: `texts[textStarts[id]..<textStarts[id + 1]]`; empty for special tokens.
     private let texts: [UInt8]
     private let textStarts: [UInt32]
+
+    /// No tokens.
+    static let empty = TokenTrie(count: 0, endTokens: []) { _ in nil }
 
     init(count: Int, endTokens: Set<Int32>, bytes: (Int32) -> [UInt8]?) {
         self.count = count
@@ -70,8 +91,39 @@ final class TokenTrie: Sendable {
         for id in order { builder.add(text(id), id) }
         builder.close(to: 0)
         (nodes, twins, deepest) = (builder.nodes, builder.twins, builder.deepest)
-        (longNodes, longOrigins) = builder.long(Self.shortLength)
+        long = builder.part { $0.depth > Self.shortLength }
+        var (longMask, longPlain) = ([UInt32](repeating: 0, count: wordCount), [(token: Int32, length: Int)]())
+        longNotPlain = builder.part { node in
+            guard node.depth > Self.shortLength else { return false }
+            longMask.allow(node, builder.twins)
+            guard Self.isPlain(text(node.token)) else { return true }
+            var token = node.token
+            while token >= 0 {
+                longPlain.append((token, Int(node.depth)))
+                token = builder.twins[Int(token)]
+            }
+            return false
+        }
+        (self.longMask, self.longPlain) = (longMask, longPlain)
+        var plainMask = [UInt32](repeating: 0, count: wordCount)
+        notPlain = builder.part { node in
+            guard node.depth <= Self.shortLength, Self.isPlain(text(node.token)) else { return true }
+            plainMask.allow(node, builder.twins)
+            return false
+        }
+        self.plainMask = plainMask
         (self.texts, textStarts) = (texts, starts)
+        var free = [UInt32](repeating: 0, count: wordCount)
+        free.allow((0..<Int32(count)).filter { !endTokens.contains($0) })
+        allButEnds = TokenMask(words: free)
+        free.allow(endTokens.filter { (0..<Int32(count)).contains($0) })
+        all = TokenMask(words: free)
+    }
+
+    /// Whether these bytes are whole characters that need no escape in a JSON string.
+    private static func isPlain(_ text: ArraySlice<UInt8>) -> Bool {
+        let hasSpecials = text.contains { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }
+        return !hasSpecials && String(validating: text, as: UTF8.self) != nil
     }
 
     /// The bytes of a token; none for special tokens and ids that do not exist.
@@ -109,26 +161,28 @@ private struct TrieBuilder {
         while path.count > depth { nodes[path.removeLast().node].end = UInt32(nodes.count) }
     }
 
-    /// The nodes on the way to tokens of more than `length` bytes, and where they are among all.
-    func long(_ length: Int) -> ([TokenTrie.Node], [UInt32]) {
+    /// The nodes on the way to the tokens at nodes that satisfy `keeps`.
+    func part(_ keeps: (TokenTrie.Node) -> Bool) -> TokenTrie.Part {
         // Each node ends before those that are not below it: scanned backwards, what lies below is known.
         var kept = [Bool](repeating: false, count: nodes.count)
+        var hasToken = kept
         var keepsAt = [Bool](repeating: false, count: deepest + 2)
         for index in nodes.indices.reversed() {
             let depth = Int(nodes[index].depth)
-            kept[index] = depth > length || keepsAt[depth + 1]
+            hasToken[index] = nodes[index].token >= 0 && keeps(nodes[index])
+            kept[index] = hasToken[index] || keepsAt[depth + 1]
             keepsAt[depth + 1] = false
             if kept[index] { keepsAt[depth] = true }
         }
         var before: [UInt32] = [0]
         for isKept in kept { before.append((before.last ?? 0) + (isKept ? 1 : 0)) }
         let origins = nodes.indices.filter { kept[$0] }
-        let long = origins.map { index in
+        let part = origins.map { index in
             var node = nodes[index]
             node.end = before[Int(node.end)]
-            if Int(node.depth) <= length { (node.token, node.hasTwins) = (-1, false) }
+            if !hasToken[index] { (node.token, node.hasTwins) = (-1, false) }
             return node
         }
-        return (long, origins.map { UInt32($0) })
+        return TokenTrie.Part(nodes: part, origins: origins.map { UInt32($0) })
     }
 }

@@ -13,6 +13,9 @@ enum JSONText {
     /// What stands in a string without an escape.
     static let plain = ScalarSet([0...0x1F]).union(ScalarSet("\"\\")).inverted
 
+    /// The bytes of `plain`, as ranges one after the other.
+    static let plainBytes = plain.byteSequences
+
     /// One character of a string in any spelling; `\u` escapes of surrogates come in pairs.
     static let character: GrammarNode = {
         let hex = GrammarNode.scalars(ScalarSet([0x30...0x39, 0x41...0x46, 0x61...0x66]))

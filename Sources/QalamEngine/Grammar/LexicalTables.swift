@@ -20,6 +20,8 @@ struct LexicalTables {
     private var marks: [UInt32]
     private var generation: UInt32 = 0
     private var pending: [UInt32] = []
+    /// What `afterPlain` has found; 0 for nothing.
+    private var plainTargets: [UInt32: UInt32] = [:]
 
     init(_ automaton: ByteAutomaton) {
         self.automaton = automaton
@@ -111,16 +113,74 @@ struct LexicalTables {
     }
 
     private func normalized(member: UInt32, _ length: UInt32) -> UInt32 {
+        guard let (copies, left) = copies(at: member), left > length + 1 else { return member }
+        return member + (left - length - 1) * copies.size
+    }
+
+    /// The copies that a state of the automaton is among, and how many follow its own.
+    private func copies(at member: UInt32) -> (ByteAutomaton.Copies, left: UInt32)? {
         var (low, high) = (0, automaton.copies.count)
         while low < high {
             let middle = (low + high) / 2
             if automaton.copies[middle].start <= member { low = middle + 1 } else { high = middle }
         }
-        guard low > 0 else { return member }
+        guard low > 0 else { return nil }
         let copies = automaton.copies[low - 1]
         let copy = (member - copies.start) / copies.size
-        guard copy < copies.count, copies.count - 1 - copy > length + 1 else { return member }
-        return member + (copies.count - length - 2 - copy) * copies.size
+        return copy < copies.count ? (copies, copies.count - 1 - copy) : nil
+    }
+
+    /// How many copies of an expression follow wherever the state may be: at least so many more can be read.
+    func room(_ state: UInt32) -> Int {
+        sets[Int(state)].compactMap { copies(at: $0).map { Int($0.left) } }.min() ?? 0
+    }
+
+    /// Whether a text can be read from a state, staying within the terminal.
+    mutating func reads(_ text: ArraySlice<UInt8>, from state: UInt32) -> Bool {
+        var state = state
+        for byte in text {
+            state = step(state, Int(classOf[Int(byte)]))
+            if state == 0 { return false }
+        }
+        return true
+    }
+
+    /// Meets the states after any byte.
+    mutating func expand(_ state: UInt32) { for byteClass in 0..<classCount { _ = step(state, byteClass) } }
+
+    /// Whether any `length` characters that need no escape in a JSON string can be read from a state, and the terminal
+    /// can't end before or between them.
+    mutating func readsPlainText(_ state: UInt32, length: Int) -> Bool {
+        var state = state
+        for _ in 0..<length {
+            guard !accepts[Int(state)], let next = afterPlain(state) else { return false }
+            if next == state { return true }
+            state = next
+        }
+        return !accepts[Int(state)]
+    }
+
+    /// The one state that every character which needs no escape leads to; nil if there is no such state.
+    private mutating func afterPlain(_ state: UInt32) -> UInt32? {
+        if let known = plainTargets[state] { return known == 0 ? nil : known }
+        var targets: Set<UInt32> = []
+        for sequence in JSONText.plainBytes {
+            var reached: Set<UInt32> = [state]
+            for range in sequence {
+                var next: Set<UInt32> = []
+                for from in reached {
+                    for byteClass in Int(classOf[Int(range.lowerBound)])...Int(classOf[Int(range.upperBound)]) {
+                        next.insert(step(from, byteClass))
+                    }
+                }
+                reached = next
+            }
+            targets.formUnion(reached)
+            if targets.count > 1 || targets.contains(0) { break }
+        }
+        let target = targets.count == 1 ? targets.first ?? 0 : 0
+        plainTargets[state] = target
+        return target == 0 ? nil : target
     }
 
     /// Allows the tokens that can be read from a state, and finds the nodes at which the terminal may end with tokens

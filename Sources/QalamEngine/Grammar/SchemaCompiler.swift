@@ -19,15 +19,16 @@ struct SchemaCompiler {
     private static let mostAlternatives = 512
     private static let mostRules = 50_000
 
-    var rules = GrammarRules()
+    var rules: GrammarRules
     private let root: SchemaLocation
     /// Rules of conjunctions of schemas by their pointers.
     private var known: [String: GrammarNode] = [:]
     private(set) var open: (value: GrammarNode, string: GrammarNode, object: GrammarNode)
     private var sharedNodes: [GrammarNode: GrammarNode] = [:]
 
-    /// Reads a schema.
-    init(_ text: [UInt8]) throws(GrammarError) {
+    /// Reads a schema, whose rules are added to others.
+    init(_ text: [UInt8], adding rules: GrammarRules = GrammarRules()) throws(GrammarError) {
+        self.rules = rules
         do {
             root = SchemaLocation(pointer: "", value: try JSONParser.parse(text, file: "schema"))
         } catch .malformed(_, let offset, let reason) {
@@ -35,7 +36,7 @@ struct SchemaCompiler {
         } catch {
             throw .syntax(at: 0, reason: error.description)
         }
-        open = JSONText.addValue(to: &rules)
+        open = JSONText.addValue(to: &self.rules)
     }
 
     /// The rule of the whole schema.

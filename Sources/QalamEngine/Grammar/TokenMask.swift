@@ -13,6 +13,14 @@ package struct TokenMask: Sendable, Equatable {
         count = words.reduce(0) { $0 + $1.nonzeroBitCount }
     }
 
+    /// This mask with one more token.
+    func adding(_ token: Int32) -> TokenMask {
+        guard token >= 0, Int(token) / 32 < words.count else { return self }
+        var words = words
+        words.allow([token])
+        return TokenMask(words: words)
+    }
+
     /// Whether `token` may come next.
     package func contains(_ token: Int32) -> Bool {
         token >= 0 && Int(token) / 32 < words.count && words[Int(token) / 32] >> UInt32(token % 32) & 1 == 1
@@ -48,7 +56,7 @@ extension [UInt32] {
         self[Int(token) >> 5] |= 1 &<< UInt32(truncatingIfNeeded: token & 31)
     }
 
-    mutating func allow(_ tokens: [Int32]) { for token in tokens { set(token) } }
+    mutating func allow(_ tokens: some Sequence<Int32>) { for token in tokens { set(token) } }
 
     /// Sets the bits of the tokens that end at a node.
     @inline(__always)
@@ -58,15 +66,6 @@ extension [UInt32] {
         var token = twins[Int(node.token)]
         while token >= 0 {
             set(token)
-            token = twins[Int(token)]
-        }
-    }
-
-    /// Clears the bits of the tokens that end at a node.
-    mutating func forbid(_ node: TokenTrie.Node, _ twins: [Int32]) {
-        var token = node.token
-        while token >= 0 {
-            self[Int(token) >> 5] &= ~(1 &<< UInt32(truncatingIfNeeded: token & 31))
             token = twins[Int(token)]
         }
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import QalamTensors
 
 /// The log-probabilities of a token that was drawn and of the likeliest ones, by the model's own distribution: before
 /// masks, penalties, temperature and filters.
@@ -15,6 +16,14 @@ public struct TokenLogprobs: Sendable, Equatable {
     public var logprob: Float
     /// The likeliest tokens, likeliest first.
     public var top: [Entry]
+}
+
+extension Distribution {
+    /// How likely `token` is by one row of logits (1,V), and the `count` likeliest.
+    static func score(_ logits: Tensor, _ token: Int32, top count: Int) -> TokenLogprobs {
+        let distribution = Distribution(UnsafeBufferPointer(logits.buffer), top: count)
+        return TokenLogprobs(logprob: logits.buffer[Int(token)] - distribution.logSum, top: distribution.top)
+    }
 }
 
 /// What must be read from logits before anything changes them.

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Hummingbird
+import QalamEngine
+import QalamStore
+
+/// `/v1/chat/completions`.
+enum ChatHandlers {
+    static let routes: [Route] =
+        [
+            .post(
+                "/v1/chat/completions", "Chat", "Answer a conversation", body: .json(ChatShapes.request),
+                answer: .stream(ChatShapes.completion), create)
+        ] + StoredChatHandlers.routes
+
+    private static func create(_ call: Call) async throws -> Response {
+        let body = try await call.body()
+        let chat = try ChatRequest(body, call.platform.configuration)
+        let (generation, response) = try await start(chat, call.platform, call.asker)
+        guard chat.stream else {
+            return try await call.watched { try await finish(chat, body, generation, response, call.platform.store) }
+        }
+        return call.events { writer in
+            var sender = AnswerSender(
+                response, choices: chat.choices, withUsage: chat.includeUsage,
+                withLogprobs: chat.options.logprobs != nil, usage: { generation.usage($0) })
+            try await writer.write(contentsOf: sender.opening().map(\.buffer))
+            try await generation.run { event in
+                for event in sender.events(for: event) { try await writer.write(event.buffer) }
+            }
+            if chat.store, sender.isComplete {
+                let usage = generation.usage(sender.answers.map(\.usage))
+                let completion = response.completion(sender.answers, usage, logprobs: chat.options.logprobs != nil)
+                try await StoredChatHandlers.keep(completion, chat, body, call.platform.store)
+            }
+            try await writer.write(contentsOf: sender.closing().map(\.buffer))
+        }
+    }
+
+    /// Answers a request with one body; batches come in here too.
+    static func complete(
+        _ chat: ChatRequest, _ body: JSONValue, _ platform: Platform, _ asker: Asker
+    ) async throws -> JSONValue {
+        let (generation, response) = try await start(chat, platform, asker)
+        return try await finish(chat, body, generation, response, platform.store)
+    }
+
+    private static func finish(
+        _ chat: ChatRequest, _ body: JSONValue, _ generation: Generation, _ response: ChatResponse,
+        _ store: any PlatformStore
+    ) async throws -> JSONValue {
+        let answers = try await generation.collect()
+        let usage = generation.usage(answers.map(\.usage))
+        let completion = response.completion(answers, usage, logprobs: chat.options.logprobs != nil)
+        if chat.store { try await StoredChatHandlers.keep(completion, chat, body, store) }
+        return completion
+    }
+
+    private static func start(
+        _ chat: ChatRequest, _ platform: Platform, _ asker: Asker
+    ) async throws -> (Generation, ChatResponse) {
+        let model = try platform.models.chat(chat.model)
+        var options = chat.options
+        options.client = asker.client
+        let generation = try await Generation(model, count: chat.choices, platform, asker) { choice in
+            try await platform.chat(model, chat.messages, SamplingFields.options(options, choice: choice))
+        }
+        return (generation, ChatResponse(model: model, created: Platform.now))
+    }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Hummingbird
+import QalamEngine
+
+/// `/v1/models`.
+enum ModelHandlers {
+    private static let shape = Shape.named(
+        "Model",
+        .object([
+            .must("id", .text), .must("object", .oneOf(["model"])), .must("created", .count), .must("owned_by", .text),
+        ]))
+
+    static let routes: [Route] = [
+        .get(
+            "/v1/models", "Models", "List models",
+            answer: .json(.object([.must("object", .oneOf(["list"])), .must("data", .list(shape))]))
+        ) { call in
+            let models = call.platform.models
+            return Response(
+                json: ["object": "list", "data": .array(try models.names.map { json(try models.find($0), as: $0) })])
+        },
+        .get("/v1/models/{model+}", "Models", "Get a model's description", answer: .json(shape)) { call in
+            Response(json: json(try call.platform.models.find(call.rest), as: call.rest))
+        },
+        .delete("/v1/models/{model+}", "Models", "Delete a model", answer: .json(Listing.deletedShape("model"))) {
+            call in
+            _ = try call.platform.models.find(call.rest)
+            throw APIError(
+                "Models are not deleted over HTTP: on the machine, `qalam remove` does it.", status: .forbidden,
+                param: "model", code: "model_not_deletable")
+        },
+    ]
+
+    private static func json(_ model: any ServedModel, as id: String) -> JSONValue {
+        ["id": .string(id), "object": "model", "created": .integer(model.created), "owned_by": "qalam"]
+    }
+}
