@@ -32,6 +32,9 @@ struct BenchEngine: ParsableCommand {
     @Option(help: "An instruction set other than the best: generic, avx2, avx512, avx512vnni, neon or neondot.")
     var instructionSet: String?
 
+    @Flag(help: "Also decode an answer held to a JSON Schema, with masks met for the first time and again.")
+    var constrained = false
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -68,6 +71,7 @@ struct BenchEngine: ParsableCommand {
         for size in sizes {
             figures["decode\(size)_tok_s"] = Double(size) / middle { trial.decode(size, tokens: tokens) }
         }
+        if constrained { try measureConstrained(&trial, into: &figures) }
         figures["peak_rss_mb"] = peakMemory()
         figures["read_gb_s"] = Device.cpu.readBandwidth() / 1e9
         figures["weights_mb"] = Double(try weightBytes()) / 1e6
@@ -75,9 +79,21 @@ struct BenchEngine: ParsableCommand {
         try show(figures)
     }
 
-    private func middle(_ body: () -> Double) -> Double {
-        _ = body()
-        return (0..<repeats).map { _ in body() }.sorted()[repeats / 2]
+    /// The same prompt and sampler, free and held to a schema.
+    private func measureConstrained(_ trial: inout EngineTrial, into figures: inout [String: Any]) throws {
+        let vocabulary = trial.madeUpVocabulary
+        func rate(_ grammar: () throws -> Grammar?) throws -> Double {
+            1 / (try middle { try trial.decode(1, tokens: tokens, grammar().map { GrammarMatcher($0, vocabulary) }) })
+        }
+        let kept = try EngineTrial.grammar()
+        figures["free_tok_s"] = try rate { nil }
+        figures["schema_tok_s"] = try rate { kept }
+        figures["schema_first_tok_s"] = try rate { try EngineTrial.grammar() }
+    }
+
+    private func middle(_ body: () throws -> Double) rethrows -> Double {
+        _ = try body()
+        return try (0..<repeats).map { _ in try body() }.sorted()[repeats / 2]
     }
 
     /// The bytes of the model's weight files: what decoding reads for each token.
@@ -94,6 +110,12 @@ struct BenchEngine: ParsableCommand {
     private func show(_ figures: [String: Any]) throws {
         guard !json else { return try printJSON(figures) }
         func number(_ key: String) -> Double { figures[key] as? Double ?? 0 }
+        if constrained {
+            write(
+                String(
+                    format: "decode alone: free %.1f tokens/s | held to a schema %.1f | for the first time %.1f\n",
+                    number("free_tok_s"), number("schema_tok_s"), number("schema_first_tok_s")))
+        }
         write(
             String(
                 format: "open %.0f ms | prefill %d: %.1f tokens/s | first token of 16: %.1f ms | peak %.0f MB\n",
@@ -106,48 +128,5 @@ struct BenchEngine: ParsableCommand {
                     format: "decode %2d together: %.1f tokens/s | %.1f GB/s, %.0f%% of %.1f\n", size, rate, bandwidth,
                     100 * bandwidth / number("read_gb_s"), number("read_gb_s")))
         }
-    }
-}
-
-/// Runs a scheduler on made-up ids and times its steps; the memory for keys and values serves all trials.
-private struct EngineTrial {
-    private var scheduler: Scheduler
-    private let vocabulary: Int
-
-    init(decoder: Decoder, precision: CachePrecision, most: Int) throws {
-        var configuration = EngineConfiguration()
-        configuration.cachePrecision = precision
-        configuration.maxSequences = most
-        configuration.prefixCache = false
-        configuration.kvMemory = 4 << 30
-        scheduler = try Scheduler(decoder, configuration)
-        vocabulary = decoder.config.vocabularySize
-    }
-
-    private mutating func add(_ prompt: Int, tokens: Int, salt: Int) {
-        let ids = (0..<prompt).map { Int32(($0 * 7919 + salt * 104_729 + 11) % vocabulary) }
-        var sampling = SamplingOptions()
-        sampling.temperature = 0
-        _ = scheduler.add(GenerationRequest(prompt: ids, sampling: sampling, maxTokens: tokens, stopTokens: []))
-    }
-
-    private mutating func finish() {
-        while !scheduler.isEmpty { scheduler.step { _, _ in } }
-    }
-
-    /// Seconds from a prompt to its first token.
-    mutating func prefill(_ count: Int) -> Double {
-        add(count, tokens: 1, salt: 0)
-        return ContinuousClock().measure { finish() } / .seconds(1)
-    }
-
-    /// Seconds of one step that writes a token of each of `size` sequences, on average.
-    mutating func decode(_ size: Int, tokens: Int) -> Double {
-        for salt in 0..<size { add(16, tokens: tokens + 8, salt: salt) }
-        for _ in 0..<4 { scheduler.step { _, _ in } }
-        let steps = tokens - 1
-        let time = ContinuousClock().measure { for _ in 0..<steps { scheduler.step { _, _ in } } }
-        finish()
-        return time / .seconds(1) / Double(steps)
     }
 }
