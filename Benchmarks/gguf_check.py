@@ -165,6 +165,9 @@ def family_folder(source, folder):
         config["query_pre_attn_scalar"] = config["head_dim"]
     if family == "qwen3_moe":
         config["norm_topk_prob"] = True
+    if family == "phi3":  # llama.cpp takes the long factors where its context, at least 256, is beyond the original
+        config.update(original_max_position_embeddings=256, max_position_embeddings=512)
+        config["rope_parameters"]["original_max_position_embeddings"] = 256
     if family == "mistral":
         config["sliding_window"] = None
     if family == "qwen2":
@@ -269,7 +272,7 @@ def furthest(a, b):
 
 
 def check_family(name, source, options, judge, temporary):
-    folder, file = temporary / name, temporary / f"{name}.gguf"
+    folder, file = temporary / "model", temporary / "model.gguf"  # llama.cpp looks for families in names
     family_folder(source, folder)
     ids = np.random.default_rng(5).integers(3, VOCABULARY, 24 if "phi3" in name else TOKENS).tolist()
     ours = qalam_logits(options, folder, ids)
