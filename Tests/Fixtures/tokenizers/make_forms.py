@@ -15,7 +15,8 @@ from tokenizers import normalizers
 MARKS = "\u0301\u0323\u0327\u0307\u0308\u0345\u0338\u05b4\u05bc\u064b\u0651\u0e38\u0f71\u0f72\u0f74\u3099\u302a\u0344\u1dce"
 BASES = "aeiouAEIOUçÅñöḍṩ한가각中فلاはがアｶｱкйחשॐक়ড়🖋 "
 TEXTS = [
-    "Ångström e\u0301 é ﬁ ① Ａ ²", "s\u0323\u0307 s\u0307\u0323 \u1e69 \u1e0b\u0323", "\u1100\u1161 \u1100\u1161\u11a8 가\u11a8 각\u11a8",
+    "Ångström e\u0301 é ﬁ ① Ａ ²", "s\u0323\u0307 s\u0307\u0323 \u1e69 \u1e0b\u0323",
+    "\u1100\u1161 \u1100\u1161\u11a8 가\u11a8 각\u11a8",
     "\u3131\u314f\u3134 ﾡￂ ￡", "\u0f73 a\u0f73\u0323 \u0f75\u0301 \u0f81", "\u0958 \u09dc \u0344 \u0374 \u2126 \u212b",
     "か\u3099 ｶﾞ ﾊﾟ は\u309a", "بَّ بَّ ﷲ ﻻ آ ا\u0653", "שּׁ שּׁ \ufb2e", "\U00011099\U000110ba \U0001d15e \U0002f800",
     # Marks that came with Unicode 10 and later stay where they are.
