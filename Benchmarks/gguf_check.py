@@ -4,9 +4,9 @@
     gguf_check.py [--llama FOLDER] [--only NAME,…]        families: logits, and twenty greedy tokens
     gguf_check.py --types [--llama FOLDER] [--text FILE]  models/qalam-mini in every type: perplexity
 
-FOLDER is what Benchmarks/peers/llama.sh makes (Benchmarks/.work/llama): `source` and `build/bin`; without it Qalam is
-only compared with itself. Families are those of Tests/Fixtures/families with a vocabulary of 320 drawn anew. Logits must
-agree to 1e-3 of the largest in float32, perplexities to 0.5%. Needs numpy, safetensors, gguf.
+FOLDER is what Benchmarks/peers/llama.sh makes (Benchmarks/.work/llama): `source` and `build/bin`; without it Qalam
+is only compared with itself. Families are those of Tests/Fixtures/families with a vocabulary of 320 drawn anew.
+Logits must agree to 1e-3 of the largest in float32, perplexities to 0.5%. Needs numpy, safetensors, gguf.
 """
 import argparse
 import ctypes
@@ -141,7 +141,7 @@ def redrawn(name, shape, generator, gemma):
 
 
 def family_folder(source, folder):
-    """The family's model with a vocabulary that has a tokenizer, and with what GGUF has no key for as its files have it."""
+    """The family's model with a tokenizer's vocabulary, and as its files are where GGUF has no key."""
     folder.mkdir()
     config = json.loads((source / "config.json").read_text())
     family, generator = config["model_type"], np.random.default_rng(3)
