@@ -5,7 +5,8 @@
 
 Each kind of file is cut at random places, loses or gains bytes, and has bits flipped, numbers made huge and pieces
 copied over others; `qalam inspect`, `qalam tokenizer encode` or `qalam bench logits` opens each copy with the address
-space bounded (`ulimit -v`). A copy that still opens is fine. Files are those of Tests/Fixtures, and GGUF files made of them.
+space bounded (`ulimit -v`). A copy that still opens is fine. Files are those of Tests/Fixtures, and GGUF files made
+of them.
 """
 import argparse
 import json
