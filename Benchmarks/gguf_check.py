@@ -4,9 +4,9 @@
     gguf_check.py [--llama FOLDER] [--only NAME,…]        families: logits, and twenty greedy tokens
     gguf_check.py --types [--llama FOLDER] [--text FILE]  models/qalam-mini in every type: perplexity
 
-FOLDER is what Benchmarks/peers/llama.sh makes (Benchmarks/.work/llama): `source` and `build/bin`; without it Qalam is
-only compared with itself. Families are those of Tests/Fixtures/families with a vocabulary of 320 drawn anew. Logits must
-agree to 1e-3 of the largest in float32, perplexities to 0.5%. Needs numpy, safetensors, gguf.
+FOLDER is what Benchmarks/peers/llama.sh makes (Benchmarks/.work/llama): `source` and `build/bin`; without it Qalam
+is only compared with itself. Families are those of Tests/Fixtures/families with a vocabulary of 320 drawn anew.
+Logits must agree to 1e-3 of the largest in float32, perplexities to 0.5%. Needs numpy, safetensors, gguf.
 """
 import argparse
 import ctypes
@@ -141,7 +141,7 @@ def redrawn(name, shape, generator, gemma):
 
 
 def family_folder(source, folder):
-    """The family's model with a vocabulary that has a tokenizer, and with what GGUF has no key for as its files have it."""
+    """The family's model with a tokenizer's vocabulary, and as its files are where GGUF has no key."""
     folder.mkdir()
     config = json.loads((source / "config.json").read_text())
     family, generator = config["model_type"], np.random.default_rng(3)
@@ -165,6 +165,9 @@ def family_folder(source, folder):
         config["query_pre_attn_scalar"] = config["head_dim"]
     if family == "qwen3_moe":
         config["norm_topk_prob"] = True
+    if family == "phi3":  # llama.cpp takes the long factors where its context, at least 256, is beyond the original
+        config.update(original_max_position_embeddings=256, max_position_embeddings=512)
+        config["rope_parameters"]["original_max_position_embeddings"] = 256
     if family == "mistral":
         config["sliding_window"] = None
     if family == "qwen2":
@@ -269,7 +272,7 @@ def furthest(a, b):
 
 
 def check_family(name, source, options, judge, temporary):
-    folder, file = temporary / name, temporary / f"{name}.gguf"
+    folder, file = temporary / "model", temporary / "model.gguf"  # llama.cpp looks for families in names
     family_folder(source, folder)
     ids = np.random.default_rng(5).integers(3, VOCABULARY, 24 if "phi3" in name else TOKENS).tolist()
     ours = qalam_logits(options, folder, ids)

@@ -3,9 +3,10 @@
 
     hostile_check.py [--tries 1000] [--seed 1] [--only NAME,…]
 
-Each kind of file is cut at random places, loses or gains bytes, and has bits flipped, numbers made huge and pieces copied
-over others; `qalam inspect`, `qalam tokenizer encode` or `qalam bench logits` opens each copy with the address space bounded
-(`ulimit -v`). A copy that still opens is fine. Files are those of Tests/Fixtures, and GGUF files made of them.
+Each kind of file is cut at random places, loses or gains bytes, and has bits flipped, numbers made huge and pieces
+copied over others; `qalam inspect`, `qalam tokenizer encode` or `qalam bench logits` opens each copy with the address
+space bounded (`ulimit -v`). A copy that still opens is fine. Files are those of Tests/Fixtures, and GGUF files made
+of them.
 """
 import argparse
 import json
@@ -23,7 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "Tests/Fixtures"
 MEMORY = 2 << 30
 SECONDS = 20
-NUMBERS = [b"4611686018427387904", b"-1", b"1e400", b"99999999999", b"0", b"null", b"[]", b"\"\"", b"NaN", b"18446744073709551615"]
+NUMBERS = [b"4611686018427387904", b"-1", b"1e400", b"99999999999", b"0", b"null", b"[]", b"\"\"", b"NaN",
+           b"18446744073709551615"]
 
 
 def damage(data, pick):

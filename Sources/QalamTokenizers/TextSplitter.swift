@@ -206,9 +206,10 @@ extension TextSplitter.Step {
     }
 }
 
-/// Whether `scalar` is `\w` (Unicode Technical Standard 18, annex C).
+/// Whether `scalar` is `\w` (Unicode Technical Standard 18, annex C), as of Unicode 16.
 func isWordCharacter(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.properties.generalCategory {
+    guard scalar.isKnown(since: 16) else { return false }
+    return switch scalar.properties.generalCategory {
     case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation: true
     default: scalar.properties.isAlphabetic || scalar.properties.isJoinControl
     }

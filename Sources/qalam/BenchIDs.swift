@@ -10,8 +10,8 @@ struct BenchIDs: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ids", abstract: "Encode and decode lines of standard input.",
         discussion: """
-            Each line is {"text": text} or {"ids": ids}. The answer is {"ids": ids, "text": what they decode to, "seconds": \
-            number} or {"text": text}; with "quiet": true only the seconds.
+            Each line is {"text": text} or {"ids": ids}. The answer is {"ids": ids, "text": what they decode to, \
+            "seconds": number} or {"text": text}; with "quiet": true only the seconds.
             """)
 
     private struct Request: Decodable {
