@@ -29,6 +29,9 @@ struct BenchEngine: ParsableCommand {
     @Option(help: "How keys and values are kept: float32, float16 or int8.")
     var cache = CachePrecision.float16.rawValue
 
+    @Flag(help: "Also decode an answer held to a JSON Schema, with masks met for the first time and again.")
+    var constrained = false
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -62,10 +65,26 @@ struct BenchEngine: ParsableCommand {
         for size in sizes {
             figures["decode\(size)_tok_s"] = Double(size) / (try middle { try trial.decode(size, tokens: tokens) })
         }
+        if constrained { try measureConstrained(trial, into: &figures) }
         figures["peak_rss_mb"] = peakMemory()
         figures["read_gb_s"] = Device.cpu.readBandwidth() / 1e9
         figures["weights_mb"] = Double(try weightBytes()) / 1e6
         try show(figures)
+    }
+
+    /// The same prompt and sampler, free and held to a schema.
+    private func measureConstrained(_ trial: EngineTrial, into figures: inout [String: Any]) throws {
+        let vocabulary = trial.vocabulary
+        func rate(_ grammar: () throws -> Grammar?) throws -> Double {
+            1
+                / (try middle {
+                    try trial.decode(1, tokens: tokens, grammar().map { GrammarMatcher($0, vocabulary) })
+                })
+        }
+        let kept = try EngineTrial.grammar()
+        figures["free_tok_s"] = try rate { nil }
+        figures["schema_tok_s"] = try rate { kept }
+        figures["schema_first_tok_s"] = try rate { try EngineTrial.grammar() }
     }
 
     private func middle(_ body: () throws -> Double) throws -> Double {
@@ -87,6 +106,12 @@ struct BenchEngine: ParsableCommand {
     private func show(_ figures: [String: Any]) throws {
         guard !json else { return try printJSON(figures) }
         func number(_ key: String) -> Double { figures[key] as? Double ?? 0 }
+        if constrained {
+            write(
+                String(
+                    format: "decode alone: free %.1f tokens/s | held to a schema %.1f | for the first time %.1f\n",
+                    number("free_tok_s"), number("schema_tok_s"), number("schema_first_tok_s")))
+        }
         write(
             String(
                 format: "open %.0f ms | prefill %d: %.1f tokens/s | first token of 16: %.1f ms | peak %.0f MB\n",
@@ -117,6 +142,31 @@ private struct EngineTrial {
         return try Scheduler(decoder, configuration)
     }
 
+    /// Made-up pieces for the ids: bytes, then words, every second one with a space before it.
+    var vocabulary: GrammarVocabulary {
+        let count = decoder.config.vocabularySize
+        return GrammarVocabulary(count: count, endTokens: [Int32(count - 1)]) { id in
+            if id < 256 { return [UInt8(id)] }
+            var (rest, word) = (Int(id), id.isMultiple(of: 2) ? [UInt8(ascii: " ")] : [])
+            while rest > 0 {
+                word.append(UInt8(ascii: "a") + UInt8(rest % 26))
+                rest /= 26
+            }
+            return word
+        }
+    }
+
+    /// A list of many records, longer than any measurement.
+    static func grammar() throws -> Grammar {
+        let schema = """
+            {"type": "array", "minItems": 10000, "items": {"type": "object", "additionalProperties": false,
+             "required": ["name", "age", "tags"], "properties": {
+              "name": {"type": "string", "maxLength": 60}, "age": {"type": "integer", "minimum": 0, "maximum": 150},
+              "tags": {"type": "array", "maxItems": 3, "items": {"enum": ["new", "old", "spare"]}}}}}
+            """
+        return try Grammar(jsonSchema: Array(schema.utf8))
+    }
+
     private func request(_ prompt: Int, tokens: Int, salt: Int) -> GenerationRequest {
         let vocabulary = decoder.config.vocabularySize
         let ids = (0..<prompt).map { Int32(($0 * 7919 + salt * 104_729 + 11) % vocabulary) }
@@ -133,9 +183,13 @@ private struct EngineTrial {
     }
 
     /// Seconds of one step that writes a token of each of `size` sequences, on average.
-    func decode(_ size: Int, tokens: Int) throws -> Double {
+    func decode(_ size: Int, tokens: Int, _ matcher: GrammarMatcher? = nil) throws -> Double {
         var scheduler = try scheduler()
-        for salt in 0..<size { _ = scheduler.add(request(16, tokens: tokens + 8, salt: salt)) }
+        for salt in 0..<size {
+            var request = request(16, tokens: tokens + 8, salt: salt)
+            request.grammar = matcher
+            _ = scheduler.add(request)
+        }
         for _ in 0..<4 { scheduler.step { _, _ in } }
         let steps = tokens - 1
         return ContinuousClock().measure { for _ in 0..<steps { scheduler.step { _, _ in } } } / .seconds(1)

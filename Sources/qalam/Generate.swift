@@ -27,8 +27,9 @@ struct Generate: AsyncParsableCommand {
         try output.apply(to: &options)
         options.adapter = adapters.urls.keys.sorted().first
         var tokens: [ScoredToken] = []
+        let events = try await loaded.complete(.text(text), options)
         if !json { write(text) }
-        for try await event in try await loaded.complete(.text(text), options) {
+        for try await event in events {
             switch event {
             case .text(let piece, let scored):
                 answer += piece

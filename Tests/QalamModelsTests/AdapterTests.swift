@@ -107,6 +107,41 @@ import Testing
         }
     }
 
+    /// Over blocks of a GGUF file: as near to the float model with the adapter as without.
+    @Test(arguments: [QuantizationMix.q8_0, .q4_0])
+    func overQuantizedWeights(mix: QuantizationMix) throws {
+        try withTemporaryFolder { url in
+            let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .deletingLastPathComponent().appending(path: "models/qalam-mini")
+            let decoder = try ModelFolder.decoder(at: folder)
+            let projections = [
+                ("self_attn.q_proj", decoder.config.attention.heads * decoder.config.attention.headDim),
+                ("self_attn.k_proj", decoder.config.attention.kvHeads * decoder.config.attention.headDim),
+                ("mlp.gate_proj", decoder.config.intermediateSize),
+            ]
+            try writeAdapter(
+                to: url,
+                (0..<decoder.config.layers).flatMap { layer in
+                    projections.map { ("model.layers.\(layer).\($0.0)", $0.1, decoder.config.hiddenSize) }
+                })
+            let file = url.appending(path: "model.gguf")
+            let whole = url.appending(path: "whole.gguf")
+            _ = try GGUFExport(folder).write(to: whole, type: .f32)
+            try GGUFQuantizer(GGUF(whole), mix).write(to: file)
+            let quantized = try ModelFolder.decoder(at: file)
+            let adapter = try Adapter(url, for: decoder.config)
+            #expect(try DecoderConfig(GGUF(file)).layers == decoder.config.layers)
+            let ids = (0..<24).map { Int32($0 * 37 % 4000) }
+            let exact = logits(decoder, adapter, ids)
+            let (without, with) = (
+                distance(logits(quantized, nil, ids), logits(decoder, nil, ids)),
+                distance(logits(quantized, adapter, ids), exact)
+            )
+            #expect(with < 1.5 * without + 1e-3, "\(with) beside \(without)")
+            #expect(distance(logits(decoder, nil, ids), exact) > with)
+        }
+    }
+
     @Test func whatDoesNotFitIsNamed() throws {
         let config = try DecoderConfig(contentsOf: model.appending(path: "config.json"))
         let other = try DecoderConfig(contentsOf: fixture("models/tiny-llama/config.json"))

@@ -41,7 +41,8 @@ def write(path, tensors):
     header, blob = {}, b""
     for name, tensor in sorted(tensors.items()):
         numbers = tensor.astype("<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [len(blob), len(blob) + len(numbers)]}
+        offsets = [len(blob), len(blob) + len(numbers)]
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": offsets}
         blob += numbers
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)

@@ -23,14 +23,15 @@ def read(path):
     return {
         name: np.frombuffer(data[8 + length + e["data_offsets"][0]:8 + length + e["data_offsets"][1]], "<f4")
         .reshape(e["shape"]).astype(np.float64)
-        for name, e in header.items() if name != "__metadata__"}
+        for name, e in header.items() if name != "__metadata__" and e["dtype"] == "F32"}
 
 
 def write(path, tensors):
     header, blob = {}, b""
     for name, tensor in sorted(tensors.items()):
         numbers = tensor.astype("<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [len(blob), len(blob) + len(numbers)]}
+        offsets = [len(blob), len(blob) + len(numbers)]
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": offsets}
         blob += numbers
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
