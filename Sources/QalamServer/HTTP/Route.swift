@@ -94,7 +94,7 @@ extension Router where Context == ServerContext {
             if methods.contains(.get) { methods.append(.head) }
             let allowed = [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .options]
                 .filter(methods.contains).map(\.rawValue).joined(separator: ", ")
-            for other: HTTPRequest.Method in [.get, .head, .post, .put, .patch, .delete, .options, .trace]
+            for other: HTTPRequest.Method in [.get, .head, .post, .put, .patch, .delete, .options, .trace, .connect]
             where !methods.contains(other) {
                 on(RouterPath(path), method: other) { request, _ -> Response in
                     throw APIError.methodNotAllowed(other.rawValue, request.uri.path, allowed: allowed)
