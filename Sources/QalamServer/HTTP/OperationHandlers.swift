@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Hummingbird
+import QalamEngine
 import QalamStore
 
 /// Routes for those who run the server.

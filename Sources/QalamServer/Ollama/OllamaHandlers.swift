@@ -50,7 +50,8 @@ enum OllamaHandlers {
     private static func json(_ model: any ServedModel, as name: String) -> JSONValue {
         let changed = Date(timeIntervalSince1970: Double(model.created)).formatted(.iso8601)
         return [
-            "name": .string(name), "model": .string(name), "modified_at": .string(changed), "size": .integer(model.facts?.bytes ?? 0),
+            "name": .string(name), "model": .string(name), "modified_at": .string(changed),
+            "size": .integer(model.facts?.bytes ?? 0),
             "digest": .string(ChatResponse.fingerprint(of: model)), "details": details(model.facts),
         ]
     }
@@ -74,9 +75,12 @@ enum OllamaHandlers {
         if model is any ChatModel { capabilities += ["completion", "tools"] }
         if model is any EmbeddingModel { capabilities.append("embedding") }
         return Response(json: [
-            "details": details(model.facts), "capabilities": .array(capabilities), "modelfile": "", "template": "", "parameters": "",
-            "model_info": ["general.architecture": .string(model.facts?.family ?? "qalam"),
-                "\(model.facts?.family ?? "qalam").context_length": .integer(model.contextLength)],
+            "details": details(model.facts), "capabilities": .array(capabilities), "modelfile": "", "template": "",
+            "parameters": "",
+            "model_info": [
+                "general.architecture": .string(model.facts?.family ?? "qalam"),
+                "\(model.facts?.family ?? "qalam").context_length": .integer(model.contextLength),
+            ],
             "modified_at": json(model, as: name)["modified_at"] ?? "",
         ])
     }
