@@ -79,7 +79,7 @@ let package = Package(
         .target(
             name: "QalamServer",
             dependencies: [
-                "QalamEngine", "QalamStore",
+                "QalamEngine", "QalamModels", "QalamStore",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),

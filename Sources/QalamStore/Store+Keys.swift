@@ -26,7 +26,7 @@ extension Store {
     /// All keys, revoked ones too, in the order of their creation.
     public func keys() async throws -> [APIKey] {
         try await database.read { database in
-            try Row.fetchAll(database, sql: "SELECT * FROM api_keys ORDER BY created, id").map(APIKey.init)
+            try Row.fetchAll(database, sql: "SELECT * FROM api_keys ORDER BY rowid").map(APIKey.init)
         }
     }
 

@@ -137,6 +137,7 @@ struct OtherAPITests {
             #expect(lines.map { $0["done"] } == [false, false, false, true])
             #expect(lines[0]["message"]?["thinking"] == "hm" && lines[1]["message"]?["content"] == "Hi")
             #expect(lines[2]["message"]?["tool_calls"]?[0]?["function"] == ["name": "f", "arguments": ["a": 1]])
+            #expect(lines[0]["created_at"]?.text?.wholeMatch(of: /20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z/) != nil)
             #expect(lines[3]["eval_count"] == 4 && lines[3]["prompt_eval_count"] == 5)
             let whole = try await client.send(.post, "/api/chat", body + #", "stream": false}"#).json
             #expect(whole["done"] == true && whole["message"]?["content"] == "Hi")

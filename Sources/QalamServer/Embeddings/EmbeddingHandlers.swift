@@ -60,7 +60,12 @@ enum EmbeddingHandlers {
     ) async throws -> Embeddings {
         let pass = try platform.gate.enter(1)
         defer { withExtendedLifetime(pass) {} }
-        let embeddings = try await model.embed(inputs, dimensions: dimensions)
+        let embeddings: Embeddings
+        do {
+            embeddings = try await model.embed(inputs, dimensions: dimensions)
+        } catch EngineError.badOption("prompt", let why) {
+            throw EngineError.badOption(name: "input", why: why)
+        }
         platform.meter.count(
             Usage(promptTokens: embeddings.promptTokens, completionTokens: 0), model: model.id, asker: asker)
         return embeddings

@@ -23,7 +23,7 @@ public struct JSONLog: LogHandler {
     public func log(event: LogEvent) {
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         var members: [JSONValue.Member] = [
-            .init("time", .string(Date().formatted(.iso8601.time(includingFractionalSeconds: true)))),
+            .init("time", .string(Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))),
             .init("level", .string(event.level.rawValue)), .init("message", .string("\(event.message)")),
         ]
         members += all.sorted { $0.key < $1.key }.map { .init($0.key, .string("\($0.value)")) }

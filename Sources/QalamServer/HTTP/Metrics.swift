@@ -65,7 +65,7 @@ final class Metrics: Sendable {
     }
 
     /// All of it in Prometheus's text format (0.0.4).
-    func text(answers: Int) -> String {
+    func text(answers: Int, models: [(id: String, load: ModelLoad)]) -> String {
         let state = state.withLock { $0 }
         var page = PrometheusText()
         page.head("qalam_requests_total", "counter", "Requests answered.")
@@ -83,6 +83,16 @@ final class Metrics: Sendable {
         page.values("qalam_completion_tokens_total", "counter", "Tokens written.", "model", state.completion)
         page.head("qalam_answers", "gauge", "Answers being written.")
         page.line("qalam_answers", [], Double(answers))
+        let loads: [(name: String, help: String, value: (ModelLoad) -> Int)] = [
+            ("qalam_running_requests", "Requests that a model answers.", { $0.running }),
+            ("qalam_waiting_requests", "Requests that wait for a model.", { $0.waiting }),
+            ("qalam_kv_pages", "Pages of keys and values.", { $0.pages }),
+            ("qalam_kv_pages_used", "Pages of keys and values in use.", { $0.usedPages }),
+        ]
+        for (name, help, value) in loads {
+            page.head(name, "gauge", help)
+            for model in models { page.line(name, [("model", model.id)], Double(value(model.load))) }
+        }
         if let memory = Self.residentBytes {
             page.head("process_resident_memory_bytes", "gauge", "Resident memory.")
             page.line("process_resident_memory_bytes", [], Double(memory))

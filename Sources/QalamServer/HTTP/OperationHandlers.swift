@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Hummingbird
+import QalamEngine
 import QalamStore
 
 /// Routes for those who run the server.
@@ -14,7 +15,9 @@ enum OperationHandlers {
             "/metrics", "Operation", "Counts and times for Prometheus", scope: .admin,
             answer: .bytes(type: "text/plain")
         ) { call in
-            let text = call.platform.metrics.text(answers: call.platform.gate.count)
+            var loads: [(id: String, load: ModelLoad)] = []
+            for model in call.platform.models.models { loads.append((model.id, await model.load)) }
+            let text = call.platform.metrics.text(answers: call.platform.gate.count, models: loads)
             return Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                 body: .init(byteBuffer: ByteBuffer(string: text)))

@@ -94,7 +94,10 @@ extension Router where Context == ServerContext {
             if methods.contains(.get) { methods.append(.head) }
             let allowed = [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .options]
                 .filter(methods.contains).map(\.rawValue).joined(separator: ", ")
-            for other: HTTPRequest.Method in [.get, .head, .post, .put, .patch, .delete, .options, .trace]
+            let known: [HTTPRequest.Method?] = [
+                .get, .head, .post, .put, .patch, .delete, .options, .trace, .connect, .init("QUERY"),
+            ]
+            for other in known.compactMap({ $0 })
             where !methods.contains(other) {
                 on(RouterPath(path), method: other) { request, _ -> Response in
                     throw APIError.methodNotAllowed(other.rawValue, request.uri.path, allowed: allowed)

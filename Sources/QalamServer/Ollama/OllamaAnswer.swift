@@ -72,7 +72,7 @@ struct OllamaAnswer: Sendable {
     var loaded: JSONValue { piece().setting("done", true).setting("done_reason", "load") }
 
     private func piece(text: String = "", thinking: String = "", calls: [ToolCall] = []) -> JSONValue {
-        let time = Date().formatted(.iso8601.dateTimeSeparator(.standard).time(includingFractionalSeconds: true))
+        let time = Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
         var members: [JSONValue.Member] = [.init("model", .string(model.id)), .init("created_at", .string(time))]
         if isChat {
             var message: JSONValue = ["role": "assistant", "content": .string(text)]

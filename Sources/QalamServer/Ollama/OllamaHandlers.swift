@@ -3,6 +3,7 @@
 import Foundation
 import Hummingbird
 import QalamEngine
+import QalamModels
 
 /// `/api`: what Ollama's clients expect.
 enum OllamaHandlers {
@@ -17,13 +18,11 @@ enum OllamaHandlers {
             return Response(json: ["models": .array(try models.names.map { json(try models.find($0), as: $0) })])
         },
         .get("/api/ps", tag, "List models in memory") { call in
-            let models = call.platform.models.models
-            return Response(
-                json: [
-                    "models": .array(
-                        models.map { json($0, as: $0.id).setting("size_vram", 0).setting("expires_at", .string(never)) }
-                    )
-                ])
+            var open: [JSONValue] = []
+            for model in call.platform.models.models where await model.load.pages > 0 {
+                open.append(json(model, as: model.id).setting("size_vram", 0).setting("expires_at", .string(never)))
+            }
+            return Response(json: ["models": .array(open)])
         },
         .post("/api/show", tag, "Describe a model", body: .json(OllamaShapes.show), show),
         .post(
@@ -51,14 +50,22 @@ enum OllamaHandlers {
     private static func json(_ model: any ServedModel, as name: String) -> JSONValue {
         let changed = Date(timeIntervalSince1970: Double(model.created)).formatted(.iso8601)
         return [
-            "name": .string(name), "model": .string(name), "modified_at": .string(changed), "size": 0,
-            "digest": .string(ChatResponse.fingerprint(of: model)), "details": details,
+            "name": .string(name), "model": .string(name), "modified_at": .string(changed),
+            "size": .integer(model.facts?.bytes ?? 0),
+            "digest": .string(ChatResponse.fingerprint(of: model)), "details": details(model.facts),
         ]
     }
 
-    private static let details: JSONValue = [
-        "parent_model": "", "format": "", "family": "", "families": [], "parameter_size": "", "quantization_level": "",
-    ]
+    private static func details(_ facts: ModelFacts?) -> JSONValue {
+        let millions = (facts?.parameterCount ?? 0) / 1_000_000
+        let size = millions >= 1000 ? "\(millions / 1000).\(millions % 1000 / 100)B" : "\(millions)M"
+        return [
+            "parent_model": "", "format": "", "family": .string(facts?.family ?? ""),
+            "families": .array(facts.map { [.string($0.family)] } ?? []),
+            "parameter_size": .string(facts == nil ? "" : size),
+            "quantization_level": .string(facts?.precision ?? ""),
+        ]
+    }
 
     private static func show(_ call: Call) async throws -> Response {
         let body = try await call.json(OllamaShapes.show)
@@ -68,8 +75,12 @@ enum OllamaHandlers {
         if model is any ChatModel { capabilities += ["completion", "tools"] }
         if model is any EmbeddingModel { capabilities.append("embedding") }
         return Response(json: [
-            "details": details, "capabilities": .array(capabilities), "modelfile": "", "template": "", "parameters": "",
-            "model_info": ["general.architecture": "qalam", "qalam.context_length": .integer(model.contextLength)],
+            "details": details(model.facts), "capabilities": .array(capabilities), "modelfile": "", "template": "",
+            "parameters": "",
+            "model_info": [
+                "general.architecture": .string(model.facts?.family ?? "qalam"),
+                "\(model.facts?.family ?? "qalam").context_length": .integer(model.contextLength),
+            ],
             "modified_at": json(model, as: name)["modified_at"] ?? "",
         ])
     }

@@ -138,8 +138,8 @@ enum ResponseHandlers {
         let document = try await platform.store.update(key, "response") { response in
             guard response["background"] == true else {
                 throw APIError(
-                    "Only background responses can be cancelled: end the connection of others.", code: "not_cancellable"
-                )
+                    "Only background responses can be cancelled: end the connection of others.", status: .conflict,
+                    code: "not_cancellable")
             }
             switch response["status"]?.text {
             case "queued", "in_progress": return (response.setting("status", "cancelled"), [])
