@@ -145,7 +145,8 @@ def ask(port, model, number, results, text=None, tokens=64):
     """One streamed chat; notes the time to its first token and how many came."""
     words = text or " ".join("abcd efgh ijkl mnop"[(number + i) % 5:] for i in range(24))
     body = json.dumps({
-        "model": model, "stream": True, "max_tokens": tokens, "temperature": 0, "stream_options": {"include_usage": True},
+        "model": model, "stream": True, "max_tokens": tokens, "temperature": 0,
+        "stream_options": {"include_usage": True},
         "messages": [{"role": "user", "content": f"{number} {words}"}]})
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     start = time.perf_counter()

@@ -61,9 +61,9 @@ struct PageStore {
 
 /// Where one sequence's keys and values are: token i in page `pages[i / pageSize]`.
 ///
-/// Pages are only ever used by several when full, and only the last one is written, so none needs to be copied on writing; but
-/// the first page of its own may start with a copy of what another page starts with. Pages go back with `release`; the
-/// pool's tests watch that none is lost.
+/// Pages are only ever used by several when full, and only the last one is written, so none needs to be copied on
+/// writing; but the first page of its own may start with a copy of what another page starts with. Pages go back with
+/// `release`; the pool's tests watch that none is lost.
 struct BlockTable {
     private(set) var pages: [Int32] = []
     /// Where in the prefix cache the pages that it knows end.
@@ -86,8 +86,8 @@ struct BlockTable {
         return known * size
     }
 
-    /// What to copy into the first page of its own before anything is written: of which page, and how many of its tokens
-    /// are those that follow here; never the last of `tokens`.
+    /// What to copy into the first page of its own before anything is written: of which page, and how many of its
+    /// tokens are those that follow here; never the last of `tokens`.
     func opening(of tokens: [Int32], in store: PageStore) -> (from: Int32, to: Int32, count: Int)? {
         let start = known * store.pageSize, end = min(start + store.pageSize, tokens.count - 1)
         guard let position, known < pages.count, start < end,
