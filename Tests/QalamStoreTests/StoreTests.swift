@@ -175,6 +175,19 @@ struct StoreFolderTests {
         }
     }
 
+    @Test("sweeping removes what has expired, and nothing else")
+    func sweeping() async throws {
+        try await withFolder { folder in
+            let store = try Store(folder)
+            for (name, end) in [("file-1", "null"), ("file-2", "1"), ("file-3", "99999999999")] {
+                let body = #"{"bytes":6,"sha256":"\#(hash)","expires_at":\#(end)}"#
+                try await store.apply([.insert(RecordKey(.file, name), created: 1, body: body)])
+            }
+            try await store.sweep()
+            #expect(try await store.list(RecordQuery(.file)).records.map(\.id) == ["file-1", "file-3"])
+        }
+    }
+
     @Test("a backup holds records and bytes, and opens as a store")
     func backup() async throws {
         try await withFolder { folder in

@@ -30,6 +30,8 @@ func withAnswerEvents(
                         continuation.yield(.event(choice: choice, event))
                         if case .finished = event { return }
                     }
+                    // A stream ends early, too, when whoever reads it has gone.
+                    try Task.checkCancellation()
                     throw UnfinishedAnswer()
                 } catch {
                     continuation.yield(.failed(error))
