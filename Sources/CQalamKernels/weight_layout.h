@@ -12,6 +12,8 @@
 
 enum {
     W_ROWS = 16,
+    // Single columns: 16 halves.
+    W_HALF_BYTES = 32,
     // Blocks of 32: 16 scales in binary16, then the numbers.
     W_Q8_0_BYTES = 32 + 512,      // [16 pairs of columns][16 rows][2] int8
     W_Q4_0_BYTES = 32 + 256,      // [8 quads] nibbles, value + 8
@@ -25,6 +27,8 @@ enum {
 /// Bytes of one column block of a panel; 0 for types without panels.
 static inline size_t w_block_bytes(k_block_type type) {
     switch (type) {
+    case K_BLOCK_F16:
+    case K_BLOCK_BF16: return W_HALF_BYTES;
     case K_BLOCK_Q8_0: return W_Q8_0_BYTES;
     case K_BLOCK_Q4_0: return W_Q4_0_BYTES;
     case K_BLOCK_Q5_0: return W_Q5_0_BYTES;
@@ -37,6 +41,7 @@ static inline size_t w_block_bytes(k_block_type type) {
 
 /// Columns of one block of the types with panels.
 static inline size_t w_block_columns(k_block_type type) {
+    if (type == K_BLOCK_F16 || type == K_BLOCK_BF16) return 1;
     return type == K_BLOCK_Q4_K || type == K_BLOCK_Q5_K || type == K_BLOCK_Q6_K ? 256 : 32;
 }
 

@@ -141,6 +141,19 @@ typedef struct {
     const k_weight *weight;
 } w_packing;
 
+/// Columns of 16-bit floats of a panel; missing rows are zeros.
+static void pack_halves(uint8_t *out, const k_weight *w, size_t panel) {
+    for (size_t r = 0; r < W_ROWS; r++) {
+        size_t row = panel * W_ROWS + r;
+        const uint8_t *from = (const uint8_t *)w->blocks + row * w->columns * 2;
+        for (size_t k = 0; k < w->columns; k++) {
+            uint16_t half = 0;
+            if (row < w->rows) memcpy(&half, from + 2 * k, 2);
+            memcpy(out + k * W_HALF_BYTES + 2 * r, &half, 2);
+        }
+    }
+}
+
 static void pack_panel(void *context, size_t panel) {
     static const uint8_t zeros[256] = {0};
     const w_packing *p = context;
@@ -148,6 +161,10 @@ static void pack_panel(void *context, size_t panel) {
     size_t count = w->columns / w_block_columns(w->type), bytes = w_block_bytes(w->type);
     size_t source_bytes = k_block_bytes(w->type), row_bytes = count * source_bytes;
     uint8_t *out = p->panels + panel * count * bytes;
+    if (bytes == W_HALF_BYTES) {
+        pack_halves(out, w, panel);
+        return;
+    }
     for (size_t b = 0; b < count; b++, out += bytes) {
         w_source source;
         for (size_t r = 0; r < W_ROWS; r++) {

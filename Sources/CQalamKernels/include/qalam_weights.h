@@ -19,7 +19,6 @@ typedef struct {
     /// Row-major blocks, as GGUF files hold them. May be NULL for a weight without rows, or once `panels` is there.
     const void *_Nullable blocks;
     /// What k_weight_pack made of them, or NULL: then they are decoded and multiplied as floats, exactly but slower.
-    /// 16-bit floats have no panels and are fast as they are.
     const void *_Nullable panels;
     const float *_Nullable bias;  // (rows)
 } k_weight;
