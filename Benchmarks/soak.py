@@ -27,7 +27,7 @@ def body(model, seed):
     """A request whose answer depends on its seed alone."""
     return json.dumps({
         "model": model, "stream": True, "seed": seed, "temperature": 1, "max_tokens": 24 + 4 * (seed % 8),
-        "messages": [{"role": "user", "content": f"Tell me a story about a fox. Number {seed}. " + "Please. " * (seed % 7)}]})
+        "messages": [{"role": "user", "content": f"A story about {seed} foxes. " + "Please. " * (seed % 7)}]})
 
 
 def ask(port, model, seed, pieces):
@@ -61,9 +61,9 @@ def gauge(port, name):
     return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", page, re.M))
 
 
-def resident(pid):
-    """Megabytes of a process in memory."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 1e6
+def resident(port):
+    """Megabytes of the server in memory."""
+    return gauge(port, "process_resident_memory_bytes") / 1e6
 
 
 class Soak:
@@ -100,18 +100,18 @@ def main():
     parser.add_argument("--model", default=ROOT / "models/qalam-mini")
     options = parser.parse_args()
     model = Path(options.model).name.removesuffix(".gguf")
-    with serving.server(options.program, options.model, ["--log-level", "error"]) as (port, child):
+    with serving.server(options.program, options.model, ["--log-level", "error"]) as (port, _):
         expected = [ask(port, model, seed, 10 ** 6) for seed in range(SEEDS)]
         soak = Soak(port, model, expected, time.monotonic() + options.seconds)
         threads = [threading.Thread(target=soak.client, args=(number,)) for number in range(options.clients)]
         for thread in threads:
             thread.start()
         time.sleep(options.seconds / 4)
-        early = resident(child)
+        early = resident(port)
         for thread in threads:
             thread.join()
         time.sleep(3)
-        late, used = resident(child), gauge(port, "qalam_kv_pages_used")
+        late, used = resident(port), gauge(port, "qalam_kv_pages_used")
         print(f"{soak.whole} whole answers, {soak.left} left early, {len(soak.faults)} faults; "
               f"memory {early:.0f} MB after a quarter, {late:.0f} MB at the end; {used:.0f} pages in use")
         for fault in soak.faults[:5]:
