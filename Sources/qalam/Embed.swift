@@ -23,7 +23,7 @@ struct Embed: AsyncParsableCommand {
         guard let embedder = opened as? any EmbeddingModel else {
             throw EngineError.unsupported(model: opened.id, what: "embed texts")
         }
-        let lines = texts.isEmpty ? inputLines() : texts
+        let lines = texts.isEmpty ? try inputLines() : texts
         let result = try await embedder.embed(lines.map { .text($0) }, dimensions: dimensions)
         for vector in result.vectors {
             write("[" + vector.map { "\($0)" }.joined(separator: ",") + "]\n")
@@ -51,15 +51,17 @@ struct Rerank: AsyncParsableCommand {
         guard let ranker = opened as? any RerankModel else {
             throw EngineError.unsupported(model: opened.id, what: "rank documents")
         }
-        let lines = documents.isEmpty ? inputLines() : documents
+        let lines = documents.isEmpty ? try inputLines() : documents
         let scores = try await ranker.rerank(query, lines).scores
         let order = lines.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }
         for index in order { write("\(scores[index])\t\(lines[index])\n") }
     }
 }
 
-/// The lines of standard input that are not empty.
-private func inputLines() -> [String] {
-    String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+/// The lines of standard input that are not empty, at least one.
+private func inputLines() throws -> [String] {
+    let lines = String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
         .split(whereSeparator: \.isNewline).map(String.init)
+    guard !lines.isEmpty else { throw ValidationError("There is no text: give some, or lines on standard input.") }
+    return lines
 }
