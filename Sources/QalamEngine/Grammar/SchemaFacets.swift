@@ -154,6 +154,9 @@ struct SchemaFacets: Sendable {
 
 extension JSONValue {
     /// Whether two values are equal as JSON Schema means it: numbers by value, members in any order.
+    ///
+    /// Not inlined: inside `meeting`, that stops the optimizer of Swift 6.3.1 with an ownership error.
+    @inline(never)
     func equals(_ other: JSONValue) -> Bool {
         switch (self, other) {
         case (.null, .null): true
