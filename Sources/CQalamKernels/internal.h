@@ -66,6 +66,16 @@
     X(void, k_paged_attention,                                                                                         \
       (const k_paged_layer *layer, float *out, size_t out_stride, const float *q, size_t q_stride),                    \
       (layer, out, out_stride, q, q_stride))                                                                           \
+    X(void, k_convolution, (const k_convolution_args *args), (args))                                                   \
+    X(void, k_convolution_weight_gradient, (const k_convolution_args *args, const float *dy), (args, dy))              \
+    X(void, k_space_to_depth,                                                                                          \
+      (float *out, const float *x, size_t rows, size_t width, size_t channels, bool inverse),                          \
+      (out, x, rows, width, channels, inverse))                                                                        \
+    X(void, k_modulate, (const k_modulation_args *args), (args))                                                       \
+    X(void, k_modulate_backward,                                                                                       \
+      (const k_modulation_args *args, const float *dy, float *_Nullable dx, float *_Nullable dscale,                   \
+       float *_Nullable dshift, bool accumulate),                                                                      \
+      (args, dy, dx, dscale, dshift, accumulate))                                                                      \
     X(void, k_cross_entropy,                                                                                           \
       (float *losses, float *logits, const int32_t *targets, size_t rows, size_t vocab, float gradient_scale),         \
       (losses, logits, targets, rows, vocab, gradient_scale))                                                          \
@@ -106,12 +116,22 @@ void k_reference_paged_store(const k_paged_layer *layer, const float *k, const f
 void k_reference_paged_attention(const k_paged_layer *layer, float *out, size_t out_stride, const float *q,
                                  size_t q_stride);
 
+// MARK: And those of pictures (reference_pictures.c)
+
+void k_reference_convolution(const k_convolution_args *args);
+void k_reference_convolution_weight_gradient(const k_convolution_args *args, const float *dy);
+void k_reference_space_to_depth(float *out, const float *x, size_t rows, size_t width, size_t channels, bool inverse);
+void k_reference_modulate(const k_modulation_args *args);
+void k_reference_modulate_backward(const k_modulation_args *args, const float *dy, float *_Nullable dx,
+                                   float *_Nullable dscale, float *_Nullable dshift, bool accumulate);
+
 // MARK: Scratch memory (threads.c)
 
 typedef enum {
     K_SCRATCH_GEMM_SHARED,
     K_SCRATCH_GEMM_BLOCK,
     K_SCRATCH_ATTENTION,
+    K_SCRATCH_CONVOLUTION,
     K_SCRATCH_WEIGHT_ROWS,
     K_SCRATCH_WEIGHT_PANEL,
     K_SCRATCH_OTHER,

@@ -306,7 +306,7 @@ static void k_reference_attention(const k_attention_args *args) {
     double *scores = malloc(p.keys * sizeof(double) + 1);
     for (size_t row = 0; scores && row < p.batch * p.heads * p.queries; row++) {
         size_t t = row % p.queries, h = row / p.queries % p.heads, b = row / p.queries / p.heads;
-        size_t seen = t + p.keys - p.queries + 1, kv_head = h / (p.heads / p.kv_heads);
+        size_t seen = p.bidirectional ? p.keys : t + p.keys - p.queries + 1, kv_head = h / (p.heads / p.kv_heads);
         const float *q = p.q + at(b, t, h, p.q_batch, p.q_row, p.head_dim);
         double most = -INFINITY, sum = 0;
         for (size_t j = 0; j < seen; j++) {
@@ -337,7 +337,7 @@ static void backward_of_head(const k_attention_backward_args *args, size_t b, si
             const float *dout = args->dout + output;
             double delta = dot(dout, p.out + output, D), logsumexp = p.logsumexp[(b * p.heads + h) * p.queries + t];
             for (size_t i = 0; i < D; i++) args->dq[query + i] = 0;
-            for (size_t j = 0; j <= t; j++) {
+            for (size_t j = 0; j < (p.bidirectional ? p.keys : t + 1); j++) {
                 size_t key = at(b, j, kv_head, p.kv_batch, p.kv_row, D);
                 double probability = exp(p.scale * dot(p.q + query, p.k + key, D) - logsumexp);
                 double ds = p.scale * probability * (dot(dout, p.v + key, D) - delta);
@@ -444,6 +444,11 @@ const k_table *k_table_reference(void) {
         .k_attention_backward = k_reference_attention_backward,
         .k_paged_store = k_reference_paged_store,
         .k_paged_attention = k_reference_paged_attention,
+        .k_convolution = k_reference_convolution,
+        .k_convolution_weight_gradient = k_reference_convolution_weight_gradient,
+        .k_space_to_depth = k_reference_space_to_depth,
+        .k_modulate = k_reference_modulate,
+        .k_modulate_backward = k_reference_modulate_backward,
         .k_cross_entropy = k_reference_cross_entropy,
         .k_embedding = k_reference_embedding,
         .k_embedding_backward = k_reference_embedding_backward,

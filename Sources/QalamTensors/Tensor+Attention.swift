@@ -45,20 +45,48 @@ public func causalAttention(_ qkv: Tensor, _ attention: AttentionLayer, batch: I
         return pagedAttention(qkv, attention, batch: batch, positions: positions)
     }
     rope?.rotate(qkv, s, positions: positions)
+    return fusedAttention(qkv, s, scale: attention.scale, batch: batch, bidirectional: false) { dqkv in
+        rope?.rotate(dqkv, s, positions: positions, direction: -1)
+    }
+}
+
+/// Self-attention in which every token sees all of its sequence, as in encoders of pictures: no rotation.
+///
+/// - Parameters:
+///   - qkv: (B·T, 3·H·D): queries, keys and values of each token side by side
+///   - shape: H, Hkv and D
+///   - batch: B
+/// - Returns: (B·T, H·D)
+/// - Complexity: 4·B·H·T²·D FLOPs forward, 10·B·H·T²·D backward.
+public func bidirectionalAttention(_ qkv: Tensor, _ shape: AttentionShape, batch: Int) -> Tensor {
+    let (rows, width) = qkv.rowsAndColumns
+    precondition(width == shape.fusedWidth && rows % batch == 0, "attention: \(qkv.shape) for \(shape), batch \(batch)")
+    return fusedAttention(qkv, shape, scale: shape.scale, batch: batch, bidirectional: true) { _ in }
+}
+
+/// Attention inside each of `batch` sequences; `finish` turns the gradient of the fused rows into that of what was
+/// projected.
+private func fusedAttention(
+    _ qkv: Tensor, _ s: AttentionShape, scale: Float, batch: Int, bidirectional: Bool, finish: @escaping (Tensor) -> Void
+) -> Tensor {
+    let rows = qkv.rowsAndColumns.rows
     let out = Tensor(uninitialized: [rows, s.heads * s.headDim], on: qkv.device)
     let logSumExp = qkv.node.map { _ in Tensor(uninitialized: [s.heads * rows], on: qkv.device) }
-    var arguments = k_attention_args(fused: qkv, attention, batch: batch, out: out)
-    arguments.logsumexp = logSumExp?.pointer
-    k_attention(&arguments)
+    func arguments() -> k_attention_args {
+        var arguments = k_attention_args(fused: qkv, s, scale: scale, batch: batch, out: out)
+        arguments.logsumexp = logSumExp?.pointer
+        arguments.bidirectional = bidirectional
+        return arguments
+    }
+    var forward = arguments()
+    k_attention(&forward)
     return out.recorded(from: [qkv.node]) { dout in
         let dqkv = Tensor(uninitialized: qkv.shape, on: qkv.device)
-        var forward = k_attention_args(fused: qkv, attention, batch: batch, out: out)
-        forward.logsumexp = logSumExp?.pointer
-        var arguments = k_attention_backward_args(
-            forward: forward, dout: dout.pointer, dq: dqkv.pointer, dk: dqkv.pointer + s.heads * s.headDim,
+        var backward = k_attention_backward_args(
+            forward: arguments(), dout: dout.pointer, dq: dqkv.pointer, dk: dqkv.pointer + s.heads * s.headDim,
             dv: dqkv.pointer + (s.heads + s.kvHeads) * s.headDim)
-        k_attention_backward(&arguments)
-        rope?.rotate(dqkv, s, positions: positions, direction: -1)
+        k_attention_backward(&backward)
+        finish(dqkv)
         qkv.node?.add(dqkv)
     }
 }
@@ -104,12 +132,11 @@ package func fullAttention(
     var start = 0
     for length in lengths {
         let rows = qkv.pointer + start * width
-        // One query sees all keys given, so each token is a sequence of one query over the same keys.
         var arguments = k_attention_args(
-            batch: length, queries: 1, keys: length, heads: s.heads, kv_heads: s.kvHeads, head_dim: s.headDim,
-            scale: attention.scale, q: rows, q_row: width, q_batch: width, k: rows + outWidth,
+            batch: 1, queries: length, keys: length, heads: s.heads, kv_heads: s.kvHeads, head_dim: s.headDim,
+            scale: attention.scale, q: rows, q_row: width, q_batch: 0, k: rows + outWidth,
             v: rows + outWidth + s.kvHeads * s.headDim, kv_row: width, kv_batch: 0,
-            out: out.pointer + start * outWidth, out_row: outWidth, out_batch: outWidth, logsumexp: nil)
+            out: out.pointer + start * outWidth, out_row: outWidth, out_batch: 0, logsumexp: nil, bidirectional: true)
         k_attention(&arguments)
         start += length
     }
@@ -118,14 +145,13 @@ package func fullAttention(
 
 extension k_attention_args {
     /// Attention of every sequence of a fused projection to itself.
-    fileprivate init(fused qkv: Tensor, _ attention: AttentionLayer, batch: Int, out: Tensor) {
-        let s = attention.shape
+    fileprivate init(fused qkv: Tensor, _ s: AttentionShape, scale: Float, batch: Int, out: Tensor) {
         let T = qkv.rowsAndColumns.rows / batch
         let (width, outWidth) = (s.fusedWidth, s.heads * s.headDim)
         self.init(
             batch: batch, queries: T, keys: T, heads: s.heads, kv_heads: s.kvHeads, head_dim: s.headDim,
-            scale: attention.scale, q: qkv.pointer, q_row: width, q_batch: T * width, k: qkv.pointer + outWidth,
+            scale: scale, q: qkv.pointer, q_row: width, q_batch: T * width, k: qkv.pointer + outWidth,
             v: qkv.pointer + outWidth + s.kvHeads * s.headDim, kv_row: width, kv_batch: T * width, out: out.pointer,
-            out_row: outWidth, out_batch: T * outWidth, logsumexp: nil)
+            out_row: outWidth, out_batch: T * outWidth, logsumexp: nil, bidirectional: false)
     }
 }

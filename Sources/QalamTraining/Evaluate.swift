@@ -39,6 +39,6 @@ public func evaluate(
     guard tokens > 0 else { return nil }
     let mean = total / Double(tokens)
     return Evaluation(
-        step: step, loss: mean, bitsPerByte: total / log(2) / Double(max(bytes, 1)), perplexity: exp(mean),
-        tokens: tokens)
+        step: step, loss: mean,
+        measures: ["bits_per_byte": total / log(2) / Double(max(bytes, 1)), "perplexity": exp(mean)], count: tokens)
 }

@@ -10,9 +10,9 @@ struct History: Codable, Sendable {
     var evaluations: [Evaluation] = []
 
     /// Draws the curve as SVG: training loss (smoothed, the raw values behind it) and held-out loss over steps.
-    func writeCurve(to url: URL, steps: Int) throws {
+    func writeCurve(to url: URL, steps: Int, unit: String) throws {
         guard !losses.isEmpty else { return }
-        try writeAtomically(Array(LossCurve(self, steps: steps).svg.utf8), to: url)
+        try writeAtomically(Array(LossCurve(self, steps: steps, unit: unit).svg.utf8), to: url)
     }
 }
 
@@ -20,6 +20,7 @@ struct History: Codable, Sendable {
 private struct LossCurve {
     private let history: History
     private let steps: Int
+    private let unit: String
     private let low: Double
     private let high: Double
     private let width = 800.0
@@ -28,8 +29,9 @@ private struct LossCurve {
     private let bottom = 40.0
     private let top = 34.0
 
-    init(_ history: History, steps: Int) {
+    init(_ history: History, steps: Int, unit: String) {
         self.history = history
+        self.unit = unit
         self.steps = max(steps, 2)
         let all = history.losses + history.evaluations.map(\.loss)
         low = (all.min() ?? 0).rounded(.down)
@@ -40,14 +42,15 @@ private struct LossCurve {
         let raw = history.losses.enumerated().map { (Double($0 + 1), $1) }
         let heldout = history.evaluations.map { (Double($0.step), $0.loss) }
         let last = history.evaluations.last.map { evaluation in
-            " · held-out \(number(evaluation.loss)) nats, \(number(evaluation.bitsPerByte)) bits per byte"
+            ([("held-out", evaluation.loss)] + evaluation.measures.sorted { $0.key < $1.key }.map { ($0, $1) })
+                .map { " · \($0.replacing("_", with: " ")) \(number($1))" }.joined()
         }
         return """
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(number(width)) \(number(height))" \
             font-family="system-ui, sans-serif" font-size="12">
             <style>svg{background:#fff;color:#333}\
             @media(prefers-color-scheme:dark){svg{background:#1b1b1d;color:#ddd}}</style>
-            <text x="\(number(left))" y="20" font-size="14" fill="currentColor">loss, nats per token · step \
+            <text x="\(number(left))" y="20" font-size="14" fill="currentColor">loss, \(unit) · step \
             \(history.losses.count) of \(steps)\(last ?? "")</text>
             \(grid)
             <polyline fill="none" stroke="#9db7d5" stroke-opacity="0.6" points="\(points(thinned(raw)))"/>

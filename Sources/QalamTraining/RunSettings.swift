@@ -92,6 +92,8 @@ public struct RunSettings: Codable, Sendable, Equatable {
     public var beta2: Double
     /// The largest norm of the gradient; 0 for no limit.
     public var clip: Double
+    /// The decay of the average of the weights that is evaluated and written; nil for the last weights themselves.
+    public var averaging: Double?
     /// The shape of the learning rate.
     public var schedule: LearningRateSchedule.Shape
     /// Steps to the peak.
@@ -241,26 +243,26 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-private func positive<Number: Comparable & ExpressibleByIntegerLiteral>(
+func positive<Number: Comparable & ExpressibleByIntegerLiteral>(
     _ value: Number, _ name: String
 ) throws -> Number {
     guard value > 0 else { throw TrainingError.setting(name, "\(value) is not above 0") }
     return value
 }
 
-private func notNegative<Number: Comparable & ExpressibleByIntegerLiteral>(
+func notNegative<Number: Comparable & ExpressibleByIntegerLiteral>(
     _ value: Number, _ name: String
 ) throws -> Number {
     guard value >= 0 else { throw TrainingError.setting(name, "\(value) is below 0") }
     return value
 }
 
-private func fraction(_ value: Double, _ name: String) throws -> Double {
+func fraction(_ value: Double, _ name: String) throws -> Double {
     guard value >= 0, value < 1 else { throw TrainingError.setting(name, "\(value) is not in 0..<1") }
     return value
 }
 
-private func choice<Choice: RawRepresentable<String> & CaseIterable>(
+func choice<Choice: RawRepresentable<String> & CaseIterable>(
     _ value: String?, _ fallback: Choice, _ name: String
 ) throws -> Choice {
     guard let value else { return fallback }

@@ -11,6 +11,8 @@ public enum TrainingEvent: Sendable {
     case evaluated(Evaluation)
     /// What the model makes of a prompt now.
     case sample(prompt: String, text: String)
+    /// A picture of what the model makes now.
+    case picture(URL)
     /// A checkpoint is on disk.
     case checkpoint(step: Int)
     /// The run ended, or was asked to stop.
@@ -23,7 +25,7 @@ public struct StepReport: Sendable, Codable, Equatable {
     public var step: Int
     /// Of how many.
     public var steps: Int
-    /// Mean loss in nats a token.
+    /// Mean loss.
     public var loss: Double
     /// The learning rate used.
     public var learningRate: Double
@@ -31,22 +33,22 @@ public struct StepReport: Sendable, Codable, Equatable {
     public var gradientNorm: Double
     /// Wall time.
     public var seconds: Double
-    /// Tokens in it.
-    public var tokens: Int
+    /// Tokens or pictures in it.
+    public var count: Int
+    /// "tok" or "img".
+    public var unit: String
     /// FLOPs in it, by the count of the model's shapes.
     public var flops: Double
 }
 
-/// How well the model predicts text it was not trained on.
+/// How good the model is on what it was not trained on.
 public struct Evaluation: Sendable, Codable, Equatable {
     /// Steps trained before it.
     public var step: Int
-    /// Mean loss in nats a token.
+    /// Mean loss.
     public var loss: Double
-    /// Bits per byte of text: comparable between tokenizers.
-    public var bitsPerByte: Double
-    /// e to the loss.
-    public var perplexity: Double
-    /// Tokens it was measured on.
-    public var tokens: Int
+    /// Figures of the task, such as "bits_per_byte" and "perplexity", or "psnr" and "ssim".
+    public var measures: [String: Double]
+    /// Tokens or pictures it was measured on.
+    public var count: Int
 }

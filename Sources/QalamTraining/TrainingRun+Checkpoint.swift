@@ -14,11 +14,11 @@ private struct CheckpointState: Codable {
 }
 
 /// `run.json`: everything needed to repeat a run.
-private struct RunRecord: Codable {
+private struct RunRecord<Data: Codable>: Codable {
     var qalam: String
     var settings: RunSettings
     var parameters: Int
-    var data: PackedManifest
+    var data: Data
     var dataHash: String
     var instructionSet: String
 }
@@ -26,18 +26,18 @@ private struct RunRecord: Codable {
 extension TrainingRun {
     private var checkpointFolder: URL { folder.appending(path: "checkpoint") }
 
-    /// A hash of the data set's description, which holds the hashes of its sources and its tokenizer.
+    /// A hash of the task's description of its data.
     private func dataHash() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        return hexadecimal(SHA256.hash(data: try encoder.encode(data.manifest)))
+        return hexadecimal(SHA256.hash(data: try encoder.encode(task.record)))
     }
 
     /// Writes weights, optimizer and step as one folder that replaces the last one whole or not at all.
     func writeCheckpoint() throws {
         try replaceFolderAtomically(at: checkpointFolder) { folder in
-            try writeWeights(decoder.parameters, to: folder.appending(path: "model.safetensors"), .float32, [:])
-            let moments = optimizer.named.map { name, tensor in
+            try writeWeights(task.parameters, to: folder.appending(path: "model.safetensors"), .float32, [:])
+            let moments = namedState.map { name, tensor in
                 TensorToWrite.floats(name, shape: tensor.shape, type: .float32) {
                     try $0(UnsafeBufferPointer(tensor.buffer))
                 }
@@ -68,9 +68,9 @@ extension TrainingRun {
             throw TrainingError.otherRun("it was made from other data; use the same data or another --output.")
         }
         let weights = Checkpoint(try Safetensors(checkpointFolder.appending(path: "model.safetensors")))
-        for parameter in decoder.parameters { try parameter.load(from: weights) }
+        for parameter in task.parameters { try parameter.load(from: weights) }
         let moments = Checkpoint(try Safetensors(checkpointFolder.appending(path: "optimizer.safetensors")))
-        for (name, tensor) in optimizer.named {
+        for (name, tensor) in namedState {
             try moments.fill(name, shape: tensor.shape, initial: .zeros, into: tensor.buffer)
         }
         step = state.step
@@ -89,13 +89,24 @@ extension TrainingRun {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         var entries = ["qalam.run": String(decoding: try encoder.encode(record()), as: UTF8.self)]
-        if let last = history.evaluations.last { entries["qalam.bits_per_byte"] = String(last.bitsPerByte) }
+        for (name, value) in history.evaluations.last?.measures ?? [:] { entries["qalam.\(name)"] = String(value) }
         return entries
     }
 
-    private func record() throws -> RunRecord {
+    /// Tensors beside the weights, with names for a checkpoint.
+    private var namedState: [(name: String, tensor: Tensor)] {
+        var state = optimizer.named
+        if let average {
+            for (parameter, tensor) in zip(task.parameters, average.tensors) {
+                state.append(("\(parameter.parts[0].name).average", tensor))
+            }
+        }
+        return state
+    }
+
+    private func record() throws -> RunRecord<Task.Record> {
         RunRecord(
-            qalam: qalamVersion, settings: settings, parameters: decoder.config.parameterCount, data: data.manifest,
+            qalam: qalamVersion, settings: settings, parameters: parameterCount, data: task.record,
             dataHash: try dataHash(), instructionSet: Device.cpu.instructionSet)
     }
 }

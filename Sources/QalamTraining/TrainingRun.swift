@@ -1,33 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Foundation
-internal import QalamEngine
 internal import QalamFormats
-public import QalamModels
+internal import QalamModels
 internal import QalamTensors
-internal import QalamTokenizers
 
-/// One training run, of any kind: a model, packed data and settings in; a loss curve, checkpoints and a model folder
-/// out.
+/// One training run, of any kind: a task and settings in; a loss curve, checkpoints and a model folder out.
 ///
 /// The folder of a run:
 ///
 ///     run.json      everything needed to repeat it
 ///     loss.svg      the curve so far
 ///     checkpoint/   the latest state: weights, optimizer, step
-///     model/        the trained model as a Hugging Face folder
+///     model/        the trained model
 ///
 /// All state is in the checkpoint and everything random follows from the seed and the step, so a run that was killed
 /// at any moment goes on bit for bit as if it had not been.
-public struct TrainingRun {
+public struct TrainingRun<Task: TrainingTask> {
     /// The run's folder.
     public let folder: URL
+    /// What is trained.
+    public let task: Task
     /// Every setting, resolved.
     public let settings: RunSettings
-    let decoder: Decoder
-    let data: PackedData
-    let files: ModelFiles
-    let precision: StoredPrecision
     var optimizer: Optimizer
+    var average: WeightAverage?
     var history = History()
     /// Steps done.
     public internal(set) var step = 0
@@ -35,34 +31,30 @@ public struct TrainingRun {
     /// Makes a run, or takes up the one whose checkpoint is in `folder`.
     ///
     /// - Throws: `TrainingError.otherRun` if that checkpoint was made with other settings or data.
-    public init(
-        folder: URL, decoder: Decoder, data: PackedData, settings: RunSettings, files: ModelFiles,
-        precision: StoredPrecision = .float32
-    ) throws {
+    public init(folder: URL, task: Task, settings: RunSettings) throws {
         self.folder = folder
-        self.decoder = decoder
-        self.data = data
+        self.task = task
         self.settings = settings
-        self.files = files
-        self.precision = precision
-        optimizer = Optimizer(settings.optimizer, decoder.parameters)
+        optimizer = Optimizer(settings.optimizer, task.parameters)
+        average = settings.averaging.map { WeightAverage(task.parameters, decay: Float($0)) }
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try resume()
     }
 
-    /// The model's switches.
-    public var decoderConfig: DecoderConfig { decoder.config }
+    /// How many numbers are trained.
+    public var parameterCount: Int { task.parameters.reduce(0) { $0 + $1.tensor.count } }
 
     /// Trains to the end, or until `shouldStop` says so after some step; a checkpoint is written in either case.
     public mutating func run(shouldStop: () -> Bool = { false }, report: (TrainingEvent) -> Void) throws {
         try writeRecord()
-        report(.started(parameters: decoder.config.parameterCount, settings: settings, step: step))
+        report(.started(parameters: parameterCount, settings: settings, step: step))
         var saved = step
         while step < settings.steps, !shouldStop() {
-            let stepReport = try train()
-            report(.step(stepReport))
-            if isDue(settings.evaluateEvery) { try evaluate(report) }
-            if isDue(settings.sampleEvery) { sample(report) }
+            report(.step(try train()))
+            if isDue(settings.evaluateEvery) { try averaged { try $0.evaluate(report) } }
+            if isDue(settings.sampleEvery) {
+                try averaged { try $0.task.sample(step: $0.step, $0.settings, to: $0.folder, report: report) }
+            }
             if isDue(settings.checkpointEvery) {
                 try checkpoint(report)
                 saved = step
@@ -71,7 +63,7 @@ public struct TrainingRun {
         if saved != step { try checkpoint(report) }
         let isComplete = step >= settings.steps
         let model = folder.appending(path: "model")
-        if isComplete { try ModelFolder.write(decoder, files, to: model, precision: precision, metadata: metadata()) }
+        if isComplete { try averaged { try $0.task.write(to: model, metadata: $0.metadata()) } }
         report(.finished(step: step, isComplete: isComplete, model: model))
     }
 
@@ -80,27 +72,11 @@ public struct TrainingRun {
         step == settings.steps || (interval > 0 && step % interval == 0)
     }
 
-    /// One step: gradients of all micro-batches, clipping, the update.
+    /// One step: gradients, clipping, the update.
     private mutating func train() throws -> StepReport {
         let start = ContinuousClock.now
         let rate = settings.learningRate * settings.rateSchedule.factor(at: step)
-
-        // 1) the rows of this step, and how many losses count in them
-        let batches = try microBatches()
-        let targets = batches.reduce(0) { $0 + $1.targets.count { $0 >= 0 } }
-
-        // 2) forward and backward, gradients adding up
-        var total = 0.0
-        for batch in batches {
-            var context = CausalContext(batch: batch.rows, length: settings.context)
-            let hidden = decoder.hidden(batch.inputs, &context)
-            let loss = linearCrossEntropy(
-                hidden, head: decoder.head, targets: batch.targets, gradientScale: 1 / Float(max(targets, 1)))
-            loss.backward()
-            total += loss.total
-        }
-
-        // 3) the update
+        let loss = try task.differentiate(step: step, settings)
         step += 1
         var update = Optimizer.Step(
             number: step, learningRate: Float(rate), weightDecay: Float(settings.weightDecay),
@@ -108,52 +84,66 @@ public struct TrainingRun {
         update.beta1 = Float(settings.beta1)
         update.beta2 = Float(settings.beta2)
         let norm = optimizer.update(update)
-
-        let loss = total / Double(max(targets, 1))
-        guard loss.isFinite, norm.isFinite else { throw TrainingError.diverged(step: step) }
-        history.losses.append(loss)
+        guard loss.mean.isFinite, norm.isFinite else { throw TrainingError.diverged(step: step) }
+        average?.follow(task.parameters, step: step)
+        history.losses.append(loss.mean)
         let elapsed = ContinuousClock.now - start
         return StepReport(
-            step: step, steps: settings.steps, loss: loss, learningRate: rate, gradientNorm: norm,
-            seconds: elapsed / .seconds(1), tokens: settings.tokensPerStep,
-            flops: Double(settings.tokensPerStep) * decoder.config.trainingFLOPs(context: settings.context))
+            step: step, steps: settings.steps, loss: loss.mean, learningRate: rate, gradientNorm: norm,
+            seconds: elapsed / .seconds(1), count: loss.count, unit: loss.unit, flops: loss.flops)
     }
 
-    /// The batches of the step that comes next.
-    private func microBatches() throws -> [TokenBatch] {
-        let order = RowOrder(count: data.train.rowCount(length: settings.context), seed: settings.seed)
-        return try stride(from: 0, to: settings.batch, by: settings.microBatch).map { offset in
-            let first = step * settings.batch + offset
-            return try data.train.batch((first..<first + settings.microBatch).map(order.row), length: settings.context)
-        }
+    /// Runs `body` while the model has the averaged weights, if the run keeps any.
+    private mutating func averaged(_ body: (inout TrainingRun) throws -> Void) throws {
+        average?.exchange(with: task.parameters)
+        defer { average?.exchange(with: task.parameters) }
+        try body(&self)
     }
 
     private mutating func evaluate(_ report: (TrainingEvent) -> Void) throws {
-        guard
-            let evaluation = try QalamTraining.evaluate(
-                decoder, data, tokenizer: files.tokenizer, context: settings.context, step: step)
-        else { return }
+        guard let evaluation = try task.evaluate(step: step, settings) else { return }
         history.evaluations.append(evaluation)
         report(.evaluated(evaluation))
-        try history.writeCurve(to: folder.appending(path: "loss.svg"), steps: settings.steps)
-    }
-
-    private func sample(_ report: (TrainingEvent) -> Void) {
-        for prompt in settings.samplePrompts {
-            let ids = files.tokenizer.encode(prompt).prefix(decoder.config.contextLength / 2)
-            guard !ids.isEmpty else { continue }
-            var options = SamplingOptions()
-            options.seed = settings.seed
-            let request = GenerationRequest(
-                prompt: Array(ids), sampling: options, maxTokens: min(48, decoder.config.contextLength - ids.count),
-                stopTokens: Set(decoder.config.eosTokens))
-            report(.sample(prompt: prompt, text: files.tokenizer.decode(generate(decoder, request))))
-        }
+        try writeCurve()
     }
 
     private func checkpoint(_ report: (TrainingEvent) -> Void) throws {
         try writeCheckpoint()
-        try history.writeCurve(to: folder.appending(path: "loss.svg"), steps: settings.steps)
+        try writeCurve()
         report(.checkpoint(step: step))
+    }
+
+    private func writeCurve() throws {
+        try history.writeCurve(to: folder.appending(path: "loss.svg"), steps: settings.steps, unit: task.lossUnit)
+    }
+}
+
+/// The exponential average of all parameters over the steps, which draws better than the last step's (Polyak & Juditsky
+/// 1992).
+struct WeightAverage {
+    private let decay: Float
+    let tensors: [Tensor]
+
+    init(_ parameters: [Parameter], decay: Float) {
+        self.decay = decay
+        tensors = parameters.map { $0.tensor.detached.copied() }
+    }
+
+    /// Moves towards the parameters; quicker at first, so that the start is soon forgotten.
+    func follow(_ parameters: [Parameter], step: Int) {
+        let kept = min(decay, Float(step) / Float(step + 9))
+        for (tensor, parameter) in zip(tensors, parameters) {
+            tensor.scaleInPlace(by: kept)
+            tensor.addInPlace(parameter.tensor, times: 1 - kept)
+        }
+    }
+
+    /// Swaps the averages and the parameters.
+    func exchange(with parameters: [Parameter]) {
+        for (tensor, parameter) in zip(tensors, parameters) {
+            let kept = tensor.copied()
+            tensor.buffer.baseAddress?.update(from: parameter.tensor.pointer, count: tensor.count)
+            parameter.tensor.pointer.update(from: kept.pointer, count: tensor.count)
+        }
     }
 }

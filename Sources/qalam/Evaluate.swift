@@ -35,15 +35,14 @@ struct Evaluate: ParsableCommand {
                 folder.decoder(), packed, tokenizer: folder.tokenizer, context: context, rows: rows)
         else { throw ValidationError("\(data) holds no held-out rows of \(context) tokens.") }
         if json {
-            try printJSON([
-                "loss": result.loss, "bits_per_byte": result.bitsPerByte, "perplexity": result.perplexity,
-                "tokens": result.tokens,
-            ])
+            let object: [String: Any] = ["loss": result.loss, "tokens": result.count]
+            try printJSON(object.merging(result.measures) { own, _ in own })
         } else {
             write(
                 String(
                     format: "loss %.4f nats per token | %.4f bits per byte | perplexity %.2f | %d tokens\n",
-                    result.loss, result.bitsPerByte, result.perplexity, result.tokens))
+                    result.loss, result.measures["bits_per_byte"] ?? .nan, result.measures["perplexity"] ?? .nan,
+                    result.count))
         }
     }
 }

@@ -7,10 +7,18 @@ internal import QalamTensors
 internal import QalamTokenizers
 internal import QalamTraining
 
-/// `qalam train`: from text, packed data or a model to a trained model, in one command.
+/// `qalam train`: language models unless told otherwise.
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Train a model: from text to a folder that `qalam chat` and others open.",
+        abstract: "Train a model: from text or pictures to a folder that `qalam chat`, `qalam draw` and others open.",
+        subcommands: [TrainText.self, TrainImageTokenizer.self, TrainImage.self], defaultSubcommand: TrainText.self)
+}
+
+/// `qalam train text`, or `qalam train` alone: from text, packed data or a model to a trained model, in one command.
+struct TrainText: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "text",
+        abstract: "Train a language model (what `qalam train FILES` does).",
         discussion: """
             qalam train stories.txt --output out/mine             a new tokenizer and a new model
             qalam train out/mine/data --output out/deeper --depth 8
@@ -64,8 +72,10 @@ struct Train: ParsableCommand {
             files.eosText = "<|im_end|>"
         }
         var run = try TrainingRun(
-            folder: URL(filePath: output), decoder: decoder, data: packed, settings: settings, files: files,
-            precision: StoredPrecision(rawValue: precision) ?? .float32)
+            folder: URL(filePath: output),
+            task: LanguageModelTask(
+                decoder, data: packed, files: files, precision: StoredPrecision(rawValue: precision) ?? .float32),
+            settings: settings)
         var log = TrainingLog(json: json)
         try run.run(shouldStop: { interrupts.wasInterrupted }, report: { log.show($0) })
     }
@@ -113,26 +123,4 @@ struct Train: ParsableCommand {
         if let turnEnd = tokenizer.specialTokens["<|im_end|>"] { config.eosTokens.insert(turnEnd, at: 0) }
         return try Decoder(config, Weights(FreshWeights(seed: options.seed ?? 1), trainable: true))
     }
-}
-
-/// Remembers whether the user asked to stop: the first Ctrl-C is polite, the second ends the program.
-private final class Interrupts {
-    private let source: any DispatchSourceSignal
-    private let flag = StopFlag()
-
-    /// Whether Ctrl-C or a request to terminate came.
-    var wasInterrupted: Bool { flag.isSet }
-
-    init() {
-        signal(SIGINT, SIG_IGN)
-        source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-        source.setEventHandler { [flag] in
-            if flag.isSet { exit(130) }
-            flag.set()
-            standardError("\nstopping after this step; Ctrl-C again to stop at once")
-        }
-        source.resume()
-    }
-
-    deinit { source.cancel() }
 }

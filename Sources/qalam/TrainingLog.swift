@@ -20,16 +20,18 @@ struct TrainingLog {
             let millions = String(format: "%.1f", Double(parameters) / 1e6)
             let resumed = step > 0 ? ", going on from step \(step)" : ""
             line(
-                "\(millions)M parameters | \(settings.steps) steps of \(settings.tokensPerStep) tokens | "
+                "\(millions)M parameters | \(settings.steps) steps of \(settings.batch) rows | "
                     + "\(settings.optimizer.rawValue), \(settings.schedule.rawValue)\(resumed)")
         case .step(let report): show(report)
         case .evaluated(let e):
             line(
-                String(
-                    format: "held-out at step %d: loss %.4f | %.4f bits per byte | perplexity %.2f", e.step, e.loss,
-                    e.bitsPerByte, e.perplexity))
+                "held-out at step \(e.step): loss \(String(format: "%.4f", e.loss))"
+                    + e.measures.sorted { $0.key < $1.key }.map {
+                        " | \($0.replacing("_", with: " ")) \(String(format: "%.4f", $1))"
+                    }.joined())
         case .sample(let prompt, let text):
             line("sample: \(prompt)\u{203A}\(text.replacingOccurrences(of: "\n", with: "⏎"))")
+        case .picture(let url): line("picture: \(url.relativePath)")
         case .checkpoint(let step): if isTerminal { line("checkpoint at step \(step)") }
         case .finished(let step, let isComplete, let model):
             line(
@@ -43,9 +45,9 @@ struct TrainingLog {
         let width = String(r.steps).count
         let text = String(
             format:
-                "step %0*d/%d %5.1f%% | loss %.4f | lr %.2e | norm %.2f | %.0f ms | %.0f tok/s | %.0f GFLOP/s | eta %@",
+                "step %0*d/%d %5.1f%% | loss %.4f | lr %.2e | norm %.2f | %.0f ms | %.0f %@/s | %.0f GFLOP/s | eta %@",
             width, r.step, r.steps, 100 * Double(r.step) / Double(r.steps), r.loss, r.learningRate, r.gradientNorm,
-            1000 * r.seconds, Double(r.tokens) / r.seconds, r.flops / r.seconds / 1e9,
+            1000 * r.seconds, Double(r.count) / r.seconds, r.unit, r.flops / r.seconds / 1e9,
             duration(pace * Double(r.steps - r.step)))
         if isTerminal {
             write("\r\u{1B}[K\(text)")
@@ -65,14 +67,12 @@ struct TrainingLog {
         case .step(let r):
             object = [
                 "event": "step", "step": r.step, "loss": r.loss, "lr": r.learningRate, "norm": r.gradientNorm,
-                "seconds": r.seconds, "tok_s": Double(r.tokens) / r.seconds, "gflops": r.flops / r.seconds / 1e9,
+                "seconds": r.seconds, "\(r.unit)_s": Double(r.count) / r.seconds, "gflops": r.flops / r.seconds / 1e9,
             ]
         case .evaluated(let e):
-            object = [
-                "event": "evaluated", "step": e.step, "loss": e.loss, "bits_per_byte": e.bitsPerByte,
-                "perplexity": e.perplexity,
-            ]
+            object = ["event": "evaluated", "step": e.step, "loss": e.loss].merging(e.measures) { own, _ in own }
         case .sample(let prompt, let text): object = ["event": "sample", "prompt": prompt, "text": text]
+        case .picture(let url): object = ["event": "picture", "path": url.relativePath]
         case .checkpoint(let step): object = ["event": "checkpoint", "step": step]
         case .finished(let step, let isComplete, let model):
             object = ["event": "finished", "step": step, "complete": isComplete, "model": model.relativePath]

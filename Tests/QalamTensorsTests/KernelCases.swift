@@ -41,6 +41,10 @@ struct KernelCase: Sendable, CustomTestStringConvertible {
         KernelCase("attention", 1e-5, count: 16, attention),
         KernelCase("attention backward", 2e-5, attentionBackward),
         KernelCase("paged attention", 1e-5, count: 24, pagedAttention),
+        KernelCase("convolution", 1e-5, convolution),
+        KernelCase("gradient of convolution", 1e-4, convolutionGradient),
+        KernelCase("space to depth", 0, spaceToDepth),
+        KernelCase("modulation", 1e-5, modulation),
         KernelCase("cross entropy", 2e-6, crossEntropy),
         KernelCase("embedding", 2e-5, embedding),
         KernelCase("adamw", 1e-6, adamW),
@@ -187,7 +191,7 @@ private func heads(_ m: CaseMemory, queries: Int, keys: Int) -> k_attention_args
         scale: 2 / Float(D).squareRoot(), q: fused, q_row: row, q_batch: keys * row, k: fused + heads * D,
         v: fused + (heads + kvHeads) * D, kv_row: row, kv_batch: keys * row,
         out: m.floats(batch * queries * heads * D), out_row: heads * D, out_batch: queries * heads * D,
-        logsumexp: m.floats(batch * heads * queries))
+        logsumexp: m.floats(batch * heads * queries), bidirectional: m.once(in: 3))
 }
 
 @Sendable private func attention(_ m: CaseMemory, _ t: k_table) {

@@ -21,11 +21,11 @@ import Testing
             #expect(reports.map(\.step) == Array(1...40))
             let (first, last) = (try #require(reports.first), try #require(reports.last))
             #expect(last.loss < 0.7 * first.loss)
-            #expect(reports.allSatisfy { $0.flops > 0 && $0.seconds > 0 && $0.tokens == 64 })
+            #expect(reports.allSatisfy { $0.flops > 0 && $0.seconds > 0 && $0.count == 64 })
             let evaluation = events.compactMap { if case .evaluated(let e) = $0 { e } else { nil } }.last
-            #expect(try #require(evaluation).bitsPerByte > 0)
+            #expect(try #require(evaluation?.measures["bits_per_byte"]) > 0)
             let model = try ModelFolder(url.appending(path: "run/model"))
-            #expect(try model.decoder().config == run.decoderConfig)
+            #expect(try model.decoder().config == run.task.decoder.config)
             #expect(model.chatTemplate != nil)
             let svg = try String(contentsOf: url.appending(path: "run/loss.svg"), encoding: .utf8)
             #expect(svg.hasPrefix("<svg") && svg.contains("polyline"))
@@ -99,7 +99,7 @@ import Testing
     private func makeRun(
         _ url: URL, _ name: String = "run", steps: Int, optimizer: OptimizerKind = .adamw, microBatch: Int = 2,
         text: String = sampleText
-    ) throws -> TrainingRun {
+    ) throws -> TrainingRun<LanguageModelTask> {
         let tokenizer = try tinyTokenizer()
         let source = url.appending(path: "text.jsonl")
         let line = try JSONSerialization.data(withJSONObject: ["text": text])
@@ -119,7 +119,8 @@ import Testing
         let settings = try RunSettings(options, config: decoder.config, data: data, finetuning: false)
         let files = ModelFiles(tokenizer: tokenizer, chatTemplate: chatMLTemplate, eosText: "<|im_end|>")
         return try TrainingRun(
-            folder: url.appending(path: name), decoder: decoder, data: data, settings: settings, files: files)
+            folder: url.appending(path: name), task: LanguageModelTask(decoder, data: data, files: files),
+            settings: settings)
     }
 
     private func weights(_ url: URL, _ name: String) throws -> Data {

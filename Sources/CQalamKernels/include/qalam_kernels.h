@@ -153,6 +153,7 @@ typedef struct {
     float *out;
     size_t out_row, out_batch;
     float *_Nullable logsumexp;  // (B,H,Tq), kept for the backward pass
+    bool bidirectional;          // every query sees all keys
 } k_attention_args;
 
 void k_attention(const k_attention_args *args);
@@ -208,6 +209,44 @@ void k_paged_store(const k_paged_layer *layer, const float *k, const float *v, s
 /// out = attention of the rows of q, heads * head_dim floats each, to their sequences, whose keys have been stored. A
 /// row's result depends on its q, its position and what it sees, and not on which other rows or threads there are.
 void k_paged_attention(const k_paged_layer *layer, float *out, size_t out_stride, const float *q, size_t q_stride);
+
+// MARK: Pictures, pixel by pixel with their channels together: (B,H,W,C)
+
+/// A convolution with 3x3 taps, stride 1 and zeros around the pictures: y (B,H,W,out) = or += from x (B,H,W,in), with
+/// weight (out,3,3,in). If `turned`, the transpose of such a convolution, which takes the gradient of its output to
+/// that of its input: weight is (in,3,3,out) then, and there is no bias.
+typedef struct {
+    size_t batch, height, width, in, out;
+    const float *x;
+    const float *_Nullable weight;
+    const float *_Nullable bias;  // (out); not with `accumulate`
+    float *y;
+    bool turned, accumulate;
+} k_convolution_args;
+
+void k_convolution(const k_convolution_args *args);
+/// y (out,3,3,in) += the gradient of the weights, from x and dy (B,H,W,out).
+void k_convolution_weight_gradient(const k_convolution_args *args, const float *dy);
+
+/// out (rows/2, width/2, 4C) from x (rows,width,C): squares of 2x2 pixels become one pixel, the upper pair before the
+/// lower; `rows` counts those of all pictures. `inverse` goes from (rows/2, width/2, 4C) to (rows,width,C).
+void k_space_to_depth(float *out, const float *x, size_t rows, size_t width, size_t channels, bool inverse);
+
+/// out = base + x * scale + shift on (samples,tokens,d), where scale and shift (d) belong to a sample and lie `stride`
+/// floats apart; base and shift may be missing.
+typedef struct {
+    size_t samples, tokens, d, stride;
+    const float *x;
+    const float *_Nullable base;
+    const float *scale;
+    const float *_Nullable shift;
+    float *_Nullable out;
+} k_modulation_args;
+
+void k_modulate(const k_modulation_args *args);
+/// dx = or += (`accumulate`) dy * scale; dscale and dshift, which lie as scale and shift do, +=; each may be NULL.
+void k_modulate_backward(const k_modulation_args *args, const float *dy, float *_Nullable dx, float *_Nullable dscale,
+                         float *_Nullable dshift, bool accumulate);
 
 // MARK: Loss
 

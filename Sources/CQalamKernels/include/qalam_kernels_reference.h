@@ -43,6 +43,11 @@ typedef struct {
     __typeof__(k_attention_backward) *k_attention_backward;
     __typeof__(k_paged_store) *k_paged_store;
     __typeof__(k_paged_attention) *k_paged_attention;
+    __typeof__(k_convolution) *k_convolution;
+    __typeof__(k_convolution_weight_gradient) *k_convolution_weight_gradient;
+    __typeof__(k_space_to_depth) *k_space_to_depth;
+    __typeof__(k_modulate) *k_modulate;
+    __typeof__(k_modulate_backward) *k_modulate_backward;
     __typeof__(k_cross_entropy) *k_cross_entropy;
     __typeof__(k_embedding) *k_embedding;
     __typeof__(k_embedding_backward) *k_embedding_backward;

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Foundation
+internal import QalamFormats
+internal import QalamTensors
+public import QalamTokenizers
+
+/// A folder with what draws pictures: `config.json` (`model_type` qalam_draw), `model.safetensors`, and a text
+/// `tokenizer.json` where it holds a model of text and pictures.
+///
+/// Its parts are scopes of names in the one file of weights: `image_tokenizer`, `flow`, `score`.
+public struct DrawingFolder {
+    /// What `model_type` says in such folders.
+    public static let modelType = "qalam_draw"
+
+    /// The sizes of the image tokenizer.
+    public let imageTokenizerConfig: ImageTokenizerConfig
+    /// The sizes of the flow transformer, if there is one.
+    public let flowConfig: FlowTransformerConfig?
+    /// The folder.
+    public let url: URL
+
+    /// Reads the config.
+    ///
+    /// - Throws: `FormatError` that names file and key.
+    public init(_ url: URL) throws {
+        try recoverFolder(at: url)
+        let j = try JSONReader(contentsOf: url.appending(path: "config.json"))
+        guard try j.string("model_type") == Self.modelType else {
+            throw ModelError.unsupportedArchitecture(try j.string("model_type"), known: [Self.modelType])
+        }
+        self.url = url
+        imageTokenizerConfig = try ImageTokenizerConfig(j.object("image_tokenizer"))
+        flowConfig = try j.optionalObject("flow").map { try FlowTransformerConfig($0) }
+        guard let flowConfig else { return }
+        guard flowConfig.grid == imageTokenizerConfig.grid, flowConfig.codeWidth == imageTokenizerConfig.levels.count
+        else {
+            throw ModelError.mismatch("\(url.lastPathComponent): the flow transformer is not for this image tokenizer.")
+        }
+    }
+
+    /// Whether `url` is such a folder.
+    public static func isDrawing(_ url: URL) -> Bool {
+        let config = try? JSONReader(contentsOf: url.appending(path: "config.json"))
+        return (try? config?.string("model_type")) == modelType
+    }
+
+    /// Text to ids and back.
+    public func textTokenizer() throws -> Tokenizer { try Tokenizer(contentsOf: url) }
+
+    /// Loads the image tokenizer; `trainable` makes its parameters leaves of the tape.
+    public func imageTokenizer(trainable: Bool = false) throws -> ImageTokenizer {
+        try ImageTokenizer(imageTokenizerConfig, weights(trainable)["image_tokenizer"])
+    }
+
+    /// Loads the flow transformer.
+    ///
+    /// - Throws: `ModelError.mismatch` if the folder holds none.
+    public func flow(trainable: Bool = false) throws -> FlowTransformer {
+        guard let flowConfig else {
+            throw ModelError.mismatch("\(url.lastPathComponent) holds an image tokenizer only; train a model with it.")
+        }
+        return try FlowTransformer(flowConfig, weights(trainable)["flow"])
+    }
+
+    private func weights(_ trainable: Bool) throws -> Weights {
+        Weights(Checkpoint(try Safetensors(url)), trainable: trainable)
+    }
+
+    /// Writes models as a folder.
+    ///
+    /// - Parameters:
+    ///   - tokenizer: the image tokenizer, in a scope named `image_tokenizer`
+    ///   - flow: the flow transformer, in a scope named `flow`, and its text tokenizer
+    ///   - url: the folder
+    ///   - precision: how numbers are stored
+    ///   - metadata: what the file of weights says of their making
+    public static func write(
+        _ tokenizer: ImageTokenizer, flow: (model: FlowTransformer, text: Tokenizer)?, to url: URL,
+        precision: StoredPrecision, metadata: [String: String] = [:]
+    ) throws {
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        var config: [String: Any] = ["model_type": modelType, "image_tokenizer": tokenizer.config.json]
+        if let flow {
+            try flow.text.write(to: url)
+            config["flow"] = flow.model.config.json
+        }
+        try writeWeights(
+            tokenizer.parameters + (flow?.model.parameters ?? []), to: url.appending(path: "model.safetensors"),
+            precision, metadata)
+        try writeJSON(config, to: url.appending(path: "config.json"))
+    }
+}
+
+/// The most that a size in a config may be, so that products of sizes stay in range.
+private let sizes = 1...16_384
+
+extension ImageTokenizerConfig {
+    init(_ j: JSONReader) throws {
+        self.init(
+            size: try j.int("size", in: sizes), fineWidth: try j.int("fine_width", in: sizes),
+            coarseWidth: try j.int("coarse_width", in: sizes), levels: try j.ints("levels"))
+        fineBlocks = try j.ints("fine_blocks")
+        coarseBlocks = try j.ints("coarse_blocks")
+        guard (1...8).contains(levels.count), levels.allSatisfy({ (2...64).contains($0) }), quantizer.codes <= 1 << 20
+        else { throw j.error("levels", "\(levels) is not a list of 1 to 8 numbers from 2 to 64") }
+        for (key, blocks) in [("fine_blocks", fineBlocks), ("coarse_blocks", coarseBlocks)] {
+            guard blocks.count == 2, blocks.allSatisfy({ (0...64).contains($0) }) else {
+                throw j.error(key, "\(blocks) is not two counts")
+            }
+        }
+        guard size % 8 == 0 else { throw j.error("size", "\(size) is not a multiple of 8") }
+    }
+
+    var json: [String: Any] {
+        [
+            "size": size, "fine_width": fineWidth, "coarse_width": coarseWidth, "levels": levels,
+            "fine_blocks": fineBlocks, "coarse_blocks": coarseBlocks,
+        ]
+    }
+}
+
+extension FlowTransformerConfig {
+    init(_ j: JSONReader) throws {
+        self.init(
+            grid: try j.int("grid", in: sizes), codeWidth: try j.int("code_width", in: sizes),
+            width: try j.int("width", in: sizes), layers: try j.int("layers", in: 1...256),
+            heads: try j.int("heads", in: sizes), vocabularySize: try j.int("vocabulary_size", in: 1...1_000_000),
+            textLength: try j.int("text_length", in: sizes),
+            latentScale: Float(try j.positiveDouble("latent_scale")))
+        guard width % heads == 0, width % 2 == 0 else {
+            throw j.error("heads", "\(heads) heads do not divide a width of \(width)")
+        }
+    }
+
+    var json: [String: Any] {
+        [
+            "grid": grid, "code_width": codeWidth, "width": width, "layers": layers, "heads": heads,
+            "vocabulary_size": vocabularySize, "text_length": textLength, "latent_scale": Double(latentScale),
+        ]
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Foundation
+internal import QalamFormats
+internal import QalamImages
+internal import QalamModels
+internal import QalamTokenizers
+internal import QalamTraining
+
+/// What both commands that train on pictures take.
+struct PictureRunFlags: ParsableArguments {
+    @OptionGroup var run: RunFlags
+
+    @Option(name: .shortAndLong, help: "The folder of the run.")
+    var output: String
+
+    @Option(help: "How the trained model is stored: float32 or bfloat16.")
+    var precision = "bfloat16"
+
+    @Option(help: "Threads; all processors by default. The result does not depend on it.")
+    var threads: Int?
+
+    @Flag(help: "Print events as JSON lines.")
+    var json = false
+
+    @Argument(help: "A folder that `qalam data images` wrote.")
+    var data: String
+
+    func validate() throws {
+        try checkThreads(threads)
+        guard StoredPrecision(rawValue: precision) != nil else {
+            throw ValidationError("--precision \(precision) is not known; use float32 or bfloat16.")
+        }
+    }
+
+    var storedPrecision: StoredPrecision { StoredPrecision(rawValue: precision) ?? .float32 }
+
+    /// Runs the task to the end or the user's interruption.
+    func train(_ task: some TrainingTask, _ settings: RunSettings) throws {
+        let interrupts = Interrupts()
+        var run = try TrainingRun(folder: URL(filePath: output), task: task, settings: settings)
+        var log = TrainingLog(json: json)
+        try run.run(shouldStop: { interrupts.wasInterrupted }, report: { log.show($0) })
+    }
+}
+
+/// `qalam train image-tokenizer`.
+struct TrainImageTokenizer: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "image-tokenizer",
+        abstract: "Train what turns pictures into codes and back.",
+        discussion: """
+            qalam data images emoji/ --output out/pictures
+            qalam train image-tokenizer out/pictures --output out/codes
+            qalam train image out/pictures --image-tokenizer out/codes/model --output out/draw
+            qalam draw "a smiling orange cat" --model out/draw/model
+
+            samples.png in the run's folder shows held-out pictures above their reconstructions.
+            """)
+
+    @OptionGroup var flags: PictureRunFlags
+
+    func run() throws {
+        try setThreads(flags.threads)
+        let options = try flags.run.options()
+        let data = try PictureData(URL(filePath: flags.data))
+        guard data.size % 8 == 0 else { throw ValidationError("Pictures of \(data.size) pixels: make them a multiple of 8.") }
+        let settings = try RunSettings(options, pictures: data, .imageTokenizer)
+        var config = ImageTokenizerConfig(size: data.size)
+        if let width = options.width { config.coarseWidth = width }
+        let weights = Weights(FreshWeights(seed: settings.seed), trainable: true)["image_tokenizer"]
+        let model = try ImageTokenizer(config, weights)
+        try flags.train(ImageTokenizerTask(model, data: data, precision: flags.storedPrecision), settings)
+    }
+}
+
+/// `qalam train image`.
+struct TrainImage: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "image",
+        abstract: "Train a model that draws pictures from words.",
+        discussion: """
+            qalam train image out/pictures --image-tokenizer out/codes/model --output out/draw
+
+            samples.png in the run's folder shows what it makes of the sample prompts, four pictures each.
+            """)
+
+    @OptionGroup var flags: PictureRunFlags
+
+    @Option(help: "The folder of a trained image tokenizer.")
+    var imageTokenizer: String
+
+    func run() throws {
+        try setThreads(flags.threads)
+        let options = try flags.run.options()
+        let data = try PictureData(URL(filePath: flags.data))
+        let tokenizer = try DrawingFolder(URL(filePath: imageTokenizer)).imageTokenizer()
+        guard tokenizer.config.size == data.size else {
+            throw ValidationError(
+                "The pictures have \(data.size) pixels, those of the image tokenizer \(tokenizer.config.size).")
+        }
+        let settings = try RunSettings(options, pictures: data, .flow)
+        let text = try captionTokenizer(data, vocabularySize: options.vocabulary ?? 2048)
+        var config = FlowTransformerConfig(
+            grid: tokenizer.config.grid, codeWidth: tokenizer.config.levels.count,
+            vocabularySize: text.vocabularySize)
+        if let width = options.width { config.width = width }
+        if let depth = options.depth { config.layers = depth }
+        config.heads = options.heads ?? max(1, config.width / 32)
+        guard config.width % config.heads == 0, config.width % 2 == 0 else {
+            throw ValidationError("\(config.heads) heads do not divide a width of \(config.width).")
+        }
+        let weights = Weights(FreshWeights(seed: settings.seed), trainable: true)["flow"]
+        let model = try FlowTransformer(config, weights)
+        var progress = ProgressLine("encoding pictures")
+        let total = data.train.count + data.heldout.count
+        let task = FlowTask(
+            model, imageTokenizer: tokenizer, text: text, data: data, precision: flags.storedPrecision
+        ) { progress.show(done: $0, total: total) }
+        progress.finish(nil)
+        try flags.train(task, settings)
+    }
+}
