@@ -39,7 +39,7 @@ struct PictureSource {
         } else {
             try add(url, path: url.lastPathComponent)
         }
-        for (url, path) in files {
+        for (url, _) in files {
             if ArchiveMembers.reads(url.lastPathComponent) { try scan(url) } else { count += 1 }
         }
         guard count > 0 else {
@@ -56,7 +56,7 @@ struct PictureSource {
             hash.update(data: bytes)
             try body(path, bytes)
         }
-        for (url, path) in files {
+        for (url, _) in files {
             if ArchiveMembers.reads(url.lastPathComponent) {
                 let members = try ArchiveMembers(url)
                 while let name = try members.next() {
