@@ -11,9 +11,10 @@ if ! command -v swift >/dev/null; then
     echo "Swift 6.3 or newer is needed: see https://www.swift.org/install" >&2
     exit 1
 fi
-# Homebrew keeps libarchive apart from the system's own.
+# Homebrew keeps libarchive and libjpeg-turbo apart from others of their kind.
 if command -v brew >/dev/null; then
-    export PKG_CONFIG_PATH="$(brew --prefix)/opt/libarchive/lib/pkgconfig:${PKG_CONFIG_PATH:-}"
+    opt="$(brew --prefix)/opt"
+    export PKG_CONFIG_PATH="$opt/libarchive/lib/pkgconfig:$opt/jpeg-turbo/lib/pkgconfig:${PKG_CONFIG_PATH:-}"
 fi
 have && exit 0
 

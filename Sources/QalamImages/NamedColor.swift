@@ -40,15 +40,20 @@ enum NamedColor: String, CaseIterable, Sendable {
         }
     }
 
-    /// Words of a name after which another colour would be said twice or belie it.
-    static func isNamed(in name: String) -> Bool {
-        let words = name.lowercased().split { !$0.isLetter }.map(String.init)
-        let others = [
-            "gray", "colour", "color", "gold", "golden", "silver", "bronze", "rainbow", "violet", "dark", "light",
-            "flag",
-        ]
-        return words.contains { NamedColor(rawValue: $0) != nil || others.contains($0) }
+    /// Whether a colour may be said of something of this name, with these keywords: not where one is said already, and
+    /// not of people, flags and what is holy.
+    static func suits(_ name: String, keywords: [String]) -> Bool {
+        let words = Set(name.lowercased().split { !$0.isLetter }.map(String.init))
+        let colors = Set(allCases.map(\.rawValue))
+        return words.isDisjoint(with: colors.union(unsuited))
+            && unsuited.isDisjoint(with: keywords.map { $0.lowercased() })
     }
+
+    private static let unsuited: Set<String> = [
+        "gray", "colour", "color", "gold", "golden", "silver", "bronze", "rainbow", "violet", "dark", "light", "flag",
+        "man", "woman", "men", "women", "person", "people", "boy", "girl", "adult", "baby", "child", "children",
+        "family", "religion", "religious", "worship", "temple", "church", "mosque", "synagogue", "kaaba",
+    ]
 
     /// `text` with this colour said of it in `language`: "blue cat face", "وجه قطة أزرق".
     func named(_ text: String, in language: String) -> String {
@@ -127,8 +132,5 @@ struct OKLCh: Sendable {
     }
 }
 
-/// How far apart two hues are, in degrees.
-func hueDistance(_ a: Float, _ b: Float) -> Float {
-    let difference = abs(a - b).truncatingRemainder(dividingBy: 360)
-    return min(difference, 360 - difference)
-}
+/// The way from hue `a` to hue `b` in degrees, the shorter one: -180...180.
+func hueDifference(_ a: Float, _ b: Float) -> Float { (b - a).remainder(dividingBy: 360) }

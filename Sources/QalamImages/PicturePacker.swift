@@ -160,7 +160,7 @@ private struct PicturePacker {
                 let bytes = UnsafeRawBufferPointer(rebasing: pixels.buffer[index * length..<(index + 1) * length])
                 try writer.write(bytes)
                 records.append(entry.record)
-                for (picture, record) in recolored(Array(bytes), entry.record) {
+                for (picture, record) in recolored(Array(bytes), entry) {
                     try writer.write(picture.premultiplied)
                     records.append(record)
                 }
@@ -173,21 +173,41 @@ private struct PicturePacker {
         return records.count
     }
 
-    /// The variants of a picture in other colours, if it has one main colour and its name says none.
-    private func recolored(_ premultiplied: [UInt8], _ record: PictureRecord) -> [(Picture, PictureRecord)] {
-        guard options.recolor > 0, !NamedColor.isNamed(in: record.name) else { return [] }
+    /// The variants of a picture in other colours, if it has one main colour and what it shows may have others.
+    private func recolored(_ premultiplied: [UInt8], _ entry: Entry) -> [(Picture, PictureRecord)] {
+        let record = entry.record
+        let scalars = entry.character.map { Array($0.unicodeScalars) } ?? []
+        // Emoji that can have a skin tone show people; on faces, some colours would say one.
+        guard options.recolor > 0, !scalars.contains(where: \.properties.isEmojiModifierBase),
+            NamedColor.suits(record.name, keywords: record.keywords["en"] ?? [])
+        else { return [] }
+        let isFace = Self.showsFace(scalars) && record.name.contains("face")
         let picture = Picture(width: options.size, height: options.size, premultiplied: premultiplied)
         guard let recoloring = Recoloring(picture) else { return [] }
         var random = CounterRandom(seed: seed, stream: stableHash("\(record.style) \(record.name)"))
-        let colors = NamedColor.allCases.filter { $0 != recoloring.present }.shuffled(using: &random)
-        return colors.prefix(options.recolor).map { color in
-            var variant = record
-            variant.name = color.named(record.name, in: CaptionEntry.language(of: record.name))
-            variant.color = color.rawValue
-            for (language, names) in record.captions {
-                variant.captions[language] = names.map { color.named($0, in: language) }
-            }
-            return (recoloring.picture(in: color), variant)
+        let colors = NamedColor.allCases.filter {
+            $0 != recoloring.present && !(isFace && [.black, .white, .brown].contains($0))
         }
+        .shuffled(using: &random)
+        let variants = colors.lazy.compactMap { color in
+            recoloring.picture(in: color).map { ($0, Self.record(record, in: color)) }
+        }
+        return Array(variants.prefix(options.recolor))
+    }
+
+    /// Whether one of `scalars` lies in a part of Unicode that holds smileys.
+    private static func showsFace(_ scalars: [Unicode.Scalar]) -> Bool {
+        let faces: [ClosedRange<UInt32>] = [0x1F600...0x1F64F, 0x1F910...0x1F97F, 0x1FAE0...0x1FAEF]
+        return scalars.contains { scalar in faces.contains { $0.contains(scalar.value) } }
+    }
+
+    private static func record(_ record: PictureRecord, in color: NamedColor) -> PictureRecord {
+        var variant = record
+        variant.name = color.named(record.name, in: CaptionEntry.language(of: record.name))
+        variant.color = color.rawValue
+        for (language, names) in record.captions {
+            variant.captions[language] = names.map { color.named($0, in: language) }
+        }
+        return variant
     }
 }

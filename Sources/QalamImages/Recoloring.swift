@@ -39,7 +39,7 @@ struct Recoloring {
         let hue = Float(peak) * 10 + 5
         var (weight, lightness, chroma, covered): (Float, Float, Float, Float) = (0, 0, 0, 0)
         for (place, alpha) in zip(places, picture.alphas)
-        where place.chroma >= Self.leastChroma && hueDistance(place.hue, hue) <= Self.full {
+        where place.chroma >= Self.leastChroma && abs(hueDifference(place.hue, hue)) <= Self.full {
             covered += alpha
             weight += alpha * place.chroma
             lightness += alpha * place.chroma * place.lightness
@@ -52,8 +52,14 @@ struct Recoloring {
         present = nearest ?? .grey
     }
 
-    /// The picture with its main colour as `color`.
-    func picture(in color: NamedColor) -> Picture {
+    /// The picture with its main colour as `color`; nil if it does not look so then.
+    func picture(in color: NamedColor) -> Picture? {
+        let picture = changed(to: color)
+        let isGrey = [.black, .white, .grey].contains(color)
+        return isGrey || Recoloring(picture)?.present == color ? picture : nil
+    }
+
+    private func changed(to color: NamedColor) -> Picture {
         let target = color.place
         var pixels = picture.pixels
         for (index, place) in places.enumerated() where pixels[4 * index + 3] > 0 {
@@ -70,7 +76,8 @@ struct Recoloring {
 
     /// How much a pixel belongs to the main colour, 0...1.
     private func share(of place: OKLCh) -> Float {
-        let near = 1 - min(1, max(0, (hueDistance(place.hue, main.hue) - Self.full) / (Self.end - Self.full)))
+        let distance = abs(hueDifference(place.hue, main.hue))
+        let near = 1 - min(1, max(0, (distance - Self.full) / (Self.end - Self.full)))
         return near * min(1, max(0, (place.chroma - 0.015) / 0.035))
     }
 
@@ -82,7 +89,7 @@ struct Recoloring {
             : target.lightness + (place.lightness - main.lightness) * (1 - target.lightness) / (1 - main.lightness)
         return OKLCh(
             lightness: min(1, lightness), chroma: place.chroma * target.chroma / main.chroma,
-            hue: target.hue + (place.hue - main.hue) * 0.5)
+            hue: target.hue + hueDifference(main.hue, place.hue) * 0.5)
     }
 
     private static func mix(_ a: UInt8, _ b: UInt8, _ share: Float) -> UInt8 {
