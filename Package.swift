@@ -76,12 +76,12 @@ let package = Package(
             name: "QalamModels", dependencies: ["QalamFormats", "QalamTensors", "QalamTokenizers"],
             swiftSettings: strict),
         .target(
-            name: "QalamEngine", dependencies: ["QalamModels", "QalamTensors", "QalamTokenizers"],
+            name: "QalamEngine", dependencies: ["QalamImages", "QalamModels", "QalamTensors", "QalamTokenizers"],
             swiftSettings: strict),
         .target(
             name: "QalamTraining",
             dependencies: [
-                "QalamEngine", "QalamFormats", "QalamModels", "QalamTensors", "QalamTokenizers",
+                "QalamEngine", "QalamFormats", "QalamImages", "QalamModels", "QalamTensors", "QalamTokenizers",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
