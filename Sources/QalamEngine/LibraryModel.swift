@@ -93,21 +93,54 @@ public struct LibraryModel: ChatModel, EmbeddingModel, RerankModel {
         return model
     }
 
-    private func held(
-        _ lease: ServedLibrary.Lease, _ events: AsyncThrowingStream<TextEvent, any Error>
-    ) -> AsyncThrowingStream<TextEvent, any Error> {
-        AsyncThrowingStream { continuation in
-            let task = Task {
-                defer { withExtendedLifetime(lease) {} }
-                do {
-                    for try await event in events { continuation.yield(event) }
-                    continuation.finish()
-                } catch {
-                    continuation.finish(throwing: error)
-                }
+}
+
+/// The same events, with the lease held until they end or are dropped.
+private func held<Event: Sendable>(
+    _ lease: ServedLibrary.Lease, _ events: AsyncThrowingStream<Event, any Error>
+) -> AsyncThrowingStream<Event, any Error> {
+    AsyncThrowingStream { continuation in
+        let task = Task {
+            defer { withExtendedLifetime(lease) {} }
+            do {
+                for try await event in events { continuation.yield(event) }
+                continuation.finish()
+            } catch {
+                continuation.finish(throwing: error)
             }
-            continuation.onTermination = { _ in task.cancel() }
         }
+        continuation.onTermination = { _ in task.cancel() }
+    }
+}
+
+/// A model that draws pictures, open only while it is needed.
+public struct LibraryDrawing: ImageModel {
+    /// The name clients ask for.
+    public let id: String
+    /// When the model was made, in Unix seconds.
+    public let created: Int
+    /// The most tokens of a prompt.
+    public let contextLength: Int
+    /// What its files say of it.
+    public let facts: ModelFacts?
+    /// The side of its pictures in pixels.
+    public let nativeSize: Int
+    private let library: ServedLibrary
+
+    /// The model called `id` in `library`, with what is known of it before it is opened.
+    public init(id: String, created: Int, facts: ModelFacts, nativeSize: Int, library: ServedLibrary) {
+        (self.id, self.created, self.facts, self.nativeSize) = (id, created, facts, nativeSize)
+        self.library = library
+        contextLength = facts.contextLength
+    }
+
+    /// Draws; the model stays open at least until the stream has ended or is dropped.
+    public func draw(_ request: DrawRequest) async throws -> AsyncThrowingStream<DrawEvent, any Error> {
+        let lease = try await library.lease(id)
+        guard let model = lease.model as? any ImageModel else {
+            throw EngineError.unsupported(model: id, what: "draw pictures")
+        }
+        return held(lease, try await model.draw(request))
     }
 }
 

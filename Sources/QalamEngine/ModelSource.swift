@@ -57,11 +57,17 @@ extension ModelLibrary<any ServedModel> {
                 })
         }
         let library = ServedLibrary(entries, memoryLimit: memoryLimit, keepAlive: keepAlive)
-        let models = zip(sources, facts).flatMap { source, facts -> [any ServedModel] in
+        let models = try zip(sources, facts).flatMap { source, facts -> [any ServedModel] in
             let created = modelDate(source.url)
             switch facts.kind {
             case .encoder:
                 return [LibraryEncoder(id: source.id, created: created, facts: facts, library: library)]
+            case .drawing:
+                return [
+                    LibraryDrawing(
+                        id: source.id, created: created, facts: facts, nativeSize: try drawingSize(source.url),
+                        library: library)
+                ]
             case .decoder:
                 let names = source.adapters.keys.sorted()
                 let base = LibraryModel(
@@ -72,3 +78,6 @@ extension ModelLibrary<any ServedModel> {
         return (library, models)
     }
 }
+
+/// The side of the pictures of the folder at `url`.
+private func drawingSize(_ url: URL) throws -> Int { try DrawingFolder(url).imageTokenizerConfig.size }

@@ -15,7 +15,7 @@ public enum Qalam {
         try await LoadedModel.open(URL(filePath: path), configuration: configuration)
     }
 
-    /// Opens a model of any kind at `url`: a `LoadedModel`, or an `EncoderModel`.
+    /// Opens a model of any kind at `url`: a `LoadedModel`, an `EncoderModel`, or a `DrawingModel`.
     ///
     /// - Throws: errors that name what is wrong with which file
     public static func open(
@@ -26,11 +26,12 @@ public enum Qalam {
         case .decoder:
             return try await LoadedModel.open(
                 url, id: id, draft: draft, adapters: adapters, configuration: configuration)
-        case .encoder:
+        case let kind:
             let id = id ?? modelName(url)
             guard adapters.isEmpty else { throw EngineError.unsupported(model: id, what: "take adapters") }
             guard draft == nil else { throw EngineError.unsupported(model: id, what: "take a draft model") }
-            return try await EncoderModel.open(url, id: id)
+            return kind == .drawing
+                ? try await DrawingModel.open(url, id: id) : try await EncoderModel.open(url, id: id)
         }
     }
 }

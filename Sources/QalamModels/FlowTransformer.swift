@@ -28,7 +28,7 @@ public struct FlowTransformerConfig: Sendable, Equatable {
     /// Sizes for a tokenizer's grid.
     public init(
         grid: Int, codeWidth: Int, width: Int = 192, layers: Int = 8, heads: Int = 6, vocabularySize: Int,
-        textLength: Int = 16, latentScale: Float = 1.5
+        textLength: Int = 24, latentScale: Float = 1.5
     ) {
         (self.grid, self.codeWidth, self.width, self.layers, self.heads) = (grid, codeWidth, width, layers, heads)
         (self.vocabularySize, self.textLength, self.latentScale) = (vocabularySize, textLength, latentScale)

@@ -12,6 +12,8 @@ public struct ModelFacts: Sendable, Equatable {
         case decoder
         /// It turns texts into vectors.
         case encoder
+        /// It draws pictures from words.
+        case drawing
     }
 
     /// What it can do.
@@ -51,7 +53,11 @@ public struct ModelFacts: Sendable, Equatable {
             Dictionary(tensors.map { ($0.type, $0.bytes) }, uniquingKeysWith: +)
             .max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? ""
         family = type
-        if EncoderFamily(rawValue: type) != nil {
+        if type == DrawingFolder.modelType {
+            kind = .drawing
+            let config = try DrawingFolder(url).flowConfig
+            (contextLength, hiddenSize) = (config?.textLength ?? 0, config?.width ?? 0)
+        } else if EncoderFamily(rawValue: type) != nil {
             kind = .encoder
             let config = try gguf.map { try EncoderConfig($0) } ?? EncoderConfig(folder: url)
             (contextLength, hiddenSize) = (config.contextLength, config.hiddenSize)

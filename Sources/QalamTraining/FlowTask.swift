@@ -131,7 +131,7 @@ public struct FlowTask: TrainingTask {
         for start in stride(from: 0, to: wanted.count, by: 16) {
             guard let codes = sampler.draw(Array(wanted[start..<min(start + 16, wanted.count)])) else { return }
             imageTokenizer.config.quantizer.snap(codes)
-            cells += pictures(imageTokenizer.decode(codes).detached)
+            cells += picturesOf(imageTokenizer.decode(codes).detached)
         }
         try writeSheet(cells, columns: 16, to: folder.appending(path: "samples.png"), report)
     }

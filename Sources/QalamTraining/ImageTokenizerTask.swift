@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Foundation
+internal import QalamEngine
 public import QalamFormats
 public import QalamImages
 public import QalamModels
@@ -50,7 +51,7 @@ public struct ImageTokenizerTask: TrainingTask {
             let part = Array(indices[start..<min(start + 32, count)])
             let x = data.heldout.batch(part), y = model.decode(model.encode(x)).detached
             loss += squaredError(y, x).mean * Double(part.count)
-            for (made, index) in zip(pictures(y), part) {
+            for (made, index) in zip(picturesOf(y), part) {
                 let likeness = Likeness(of: made.composed(), to: data.heldout.picture(index).composed())
                 psnr += likeness.psnr
                 ssim += likeness.ssim
@@ -69,7 +70,7 @@ public struct ImageTokenizerTask: TrainingTask {
         for row in 0..<4 {
             let part = (0..<columns).map { ($0 + row * columns) * data.heldout.count / (4 * columns) }
             cells += part.map(data.heldout.picture)
-            cells += pictures(model.decode(model.encode(data.heldout.batch(part))).detached)
+            cells += picturesOf(model.decode(model.encode(data.heldout.batch(part))).detached)
         }
         try writeSheet(cells, columns: columns, to: folder.appending(path: "samples.png"), report)
     }

@@ -15,12 +15,3 @@ extension PictureSplit {
         return out
     }
 }
-
-/// Pictures that a model made, for people to look at: (B,S,S,4) premultiplied in -1...1.
-func pictures(_ x: Tensor) -> [Picture] {
-    let (S, count) = (x.shape[1], 4 * x.shape[1] * x.shape[2])
-    return (0..<x.shape[0]).map { row in
-        let bytes = (0..<count).map { UInt8(min(max((x.buffer[row * count + $0] + 1) * 127.5, 0), 255).rounded()) }
-        return Picture(width: S, height: S, premultiplied: bytes)
-    }
-}
