@@ -54,6 +54,36 @@ import Testing
         }
     }
 
+    @Test func bidirectionalAttentionLayer() {
+        let shape = AttentionShape(heads: 2, kvHeads: 2, headDim: 3)
+        check([[10, shape.fusedWidth]]) { bidirectionalAttention($0[0], shape, batch: 2) }
+    }
+
+    @Test func pictureOperations() {
+        check([[2, 3, 4, 2], [3, 3, 3, 2], [3]]) { convolution($0[0], $0[1], bias: $0[2]) }
+        check([[1, 4, 2, 3]]) { spaceToDepth($0[0]) }
+        check([[1, 2, 1, 8]]) { depthToSpace($0[0]) }
+    }
+
+    @Test func modulation() {
+        check([[6, 4], [2, 8]]) { Modulation($0[1], width: 4).modulate($0[0], scale: 0, shift: 1) }
+        check([[6, 4], [6, 4], [2, 12]]) { Modulation($0[2], width: 4).gate($0[0], addedTo: $0[1], by: 2) }
+    }
+
+    @Test func tokensOfSamples() {
+        check([[2, 3, 4], [2, 1, 4]]) { joined($0[0], $0[1]) }
+        check([[2, 5, 3]]) { tokens($0[0], 1..<3) }
+        check([[2, 5, 3]]) { meanOfTokens($0[0]) }
+    }
+
+    @Test func squaredErrorOfSamples() {
+        let x = Tensor(random(12, seed: 8), [2, 6]), target = Tensor(random(12, seed: 9), [2, 6])
+        let leaf = x.requiringGradient()
+        squaredError(leaf, target, weights: [1, 3], gradientScale: 0.5).backward()
+        let numeric = differences(of: x) { 0.5 * squaredError(x, target, weights: [1, 3]).mean }
+        expectClose(leaf.gradient?.values ?? [], numeric)
+    }
+
     @Test func lossOfLinearHead() {
         let targets: [Int32] = [3, -1, 0, 6, 6]
         let hidden = Tensor(random(5 * 4, seed: 1), [5, 4])
