@@ -17,6 +17,9 @@ public struct PictureRunDefaults: Sendable {
     /// For image tokenizers.
     public static let imageTokenizer = PictureRunDefaults(
         optimizer: .adamw, learningRate: 2e-3, batch: 32, epochs: 12, averaging: 0.995)
+    /// For score models.
+    public static let score = PictureRunDefaults(
+        optimizer: .muon, learningRate: 2e-3, batch: 64, epochs: 8, averaging: 0.99)
     /// For models that draw.
     public static let flow = PictureRunDefaults(
         optimizer: .muon, learningRate: 2e-3, batch: 64, epochs: 100, averaging: 0.999)
@@ -36,7 +39,7 @@ extension RunSettings {
         guard pictures.train.count > 0 else { throw TrainingError.data("There are no pictures to train on.") }
         context = 0
         batch = try positive(o.batch ?? defaults.batch, "batch")
-        microBatch = try positive(o.microBatch ?? min(batch, 32), "microBatch")
+        microBatch = try positive(o.microBatch ?? (batch % 32 == 0 ? 32 : batch), "microBatch")
         guard batch % microBatch == 0 else {
             throw TrainingError.setting("microBatch", "\(microBatch) does not divide the batch of \(batch) pictures")
         }

@@ -124,19 +124,19 @@ public struct ScoreTask: TrainingTask {
 }
 
 /// Up to a hundred captions of pictures with different concepts, for judging pictures drawn from them.
-package struct CaptionRanking {
+struct CaptionRanking {
     /// The pictures whose captions these are.
-    package let indices: [Int]
+    let indices: [Int]
     /// The captions, in English or whatever there is.
-    package let captions: [String]
+    let captions: [String]
     private let model: ScoreModel
     private let texts: Tensor
 
     /// How many captions there are.
-    package var count: Int { indices.count }
+    var count: Int { indices.count }
 
     /// The captions of the first hundred concepts of a split, each in its own colours.
-    package init(_ split: PictureSplit, _ model: ScoreModel, _ tokenizer: Tokenizer) {
+    init(_ split: PictureSplit, _ model: ScoreModel, _ tokenizer: Tokenizer) {
         var seen: Set<String> = []
         indices = Array(
             split.records.indices.filter { split.records[$0].color == nil && seen.insert(split.records[$0].concept).inserted }
@@ -150,7 +150,7 @@ package struct CaptionRanking {
     }
 
     /// The loss and the rank, from 0, of each picture's own caption among all.
-    package func ranks(of pictures: Tensor) -> (loss: Double, ranks: [Int]) {
+    func ranks(of pictures: Tensor) -> (loss: Double, ranks: [Int]) {
         let scores = product(model.pictures(pictures).detached, texts, secondTransposed: true)
         var loss = 0.0
         let ranks = (0..<count).map { row in
@@ -163,7 +163,7 @@ package struct CaptionRanking {
     }
 
     /// The shares of ranks below 1 and below 10.
-    package static func recall(_ ranks: [Int]) -> [String: Double] {
+    static func recall(_ ranks: [Int]) -> [String: Double] {
         [
             "recall_at_1": Double(ranks.count { $0 < 1 }) / Double(max(ranks.count, 1)),
             "recall_at_10": Double(ranks.count { $0 < 10 }) / Double(max(ranks.count, 1)),

@@ -5,8 +5,15 @@ internal import QalamModels
 internal import QalamTokenizers
 internal import QalamTraining
 
-/// `qalam evaluate`: bits per byte and perplexity on held-out data.
+/// `qalam evaluate`: language models unless told otherwise.
 struct Evaluate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure a model on data it was not trained on.",
+        subcommands: [EvaluateText.self, EvaluateDrawing.self], defaultSubcommand: EvaluateText.self)
+}
+
+/// `qalam evaluate text`, or `qalam evaluate` alone: bits per byte and perplexity on held-out data.
+struct EvaluateText: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Measure a model on held-out data.")
 
     @OptionGroup var model: ModelOptions

@@ -11,7 +11,8 @@ internal import QalamTraining
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Train a model: from text or pictures to a folder that `qalam chat`, `qalam draw` and others open.",
-        subcommands: [TrainText.self, TrainImageTokenizer.self, TrainImage.self], defaultSubcommand: TrainText.self)
+        subcommands: [TrainText.self, TrainImageTokenizer.self, TrainImage.self, TrainImageScore.self],
+        defaultSubcommand: TrainText.self)
 }
 
 /// `qalam train text`, or `qalam train` alone: from text, packed data or a model to a trained model, in one command.

@@ -121,3 +121,41 @@ struct TrainImage: ParsableCommand {
         try flags.train(task, settings)
     }
 }
+
+/// `qalam train image-score`.
+struct TrainImageScore: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "image-score",
+        abstract: "Train what tells how well pictures and words belong together.",
+        discussion: """
+            qalam train image-score out/pictures --output out/score
+            qalam train image-score out/pictures --all --output out/judge    to judge drawings of held-out captions
+            qalam evaluate drawing out/draw/model --score out/judge/model --data out/pictures
+            """)
+
+    @OptionGroup var flags: PictureRunFlags
+
+    @Flag(help: "Train on held-out pictures too: for judging a model that has not seen them.")
+    var all = false
+
+    func run() throws {
+        try setThreads(flags.threads)
+        let options = try flags.run.options()
+        let data = try PictureData(URL(filePath: flags.data))
+        guard data.size % 8 == 0 else {
+            throw ValidationError("Pictures of \(data.size) pixels: make them a multiple of 8.")
+        }
+        let settings = try RunSettings(options, pictures: data, .score)
+        let text = try captionTokenizer(data, vocabularySize: options.vocabulary ?? 2048)
+        var config = ScoreModelConfig(size: data.size, vocabularySize: text.vocabularySize)
+        if let width = options.width { config.width = width }
+        if let depth = options.depth { config.layers = depth }
+        config.heads = options.heads ?? max(1, config.width / 32)
+        guard config.width % config.heads == 0 else {
+            throw ValidationError("\(config.heads) heads do not divide a width of \(config.width).")
+        }
+        let model = try ScoreModel(config, Weights(FreshWeights(seed: settings.seed), trainable: true)["score"])
+        try flags.train(
+            ScoreTask(model, text: text, data: data, usesHeldout: all, precision: flags.storedPrecision), settings)
+    }
+}
