@@ -25,7 +25,10 @@ struct PictureSource {
     /// Finds what is in `url` and reads its captions.
     init(_ url: URL) throws {
         path = url.relativePath
-        defaultStyle = CaptionIndex.withoutExtension(url.lastPathComponent)
+        let name = url.lastPathComponent
+        defaultStyle =
+            ArchiveMembers.reads(name)
+            ? name.split(separator: ".").first.map(String.init) ?? name : CaptionIndex.withoutExtension(name)
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
             throw FormatError.unreadable(path: path, why: "No such file or directory")
@@ -56,7 +59,7 @@ struct PictureSource {
             hash.update(data: bytes)
             try body(path, bytes)
         }
-        for (url, _) in files {
+        for (url, path) in files {
             if ArchiveMembers.reads(url.lastPathComponent) {
                 let members = try ArchiveMembers(url)
                 while let name = try members.next() {
