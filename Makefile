@@ -5,6 +5,7 @@
 # make dist    an archive of the program with Swift's runtime inside, in out/
 # make conformance  run the openai package's own tests, write docs/conformance.md
 # make clients      run real clients of OpenAI, Anthropic and Ollama
+# make page-check   use the page in a headless Chromium as people do
 
 # Homebrew keeps libarchive and libjpeg-turbo apart from others of their kind.
 BREW := $(shell command -v brew 2>/dev/null)
@@ -17,7 +18,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 export HOST PORT ONLY
 
-.PHONY: run build test check bench dist conformance clients libraries
+.PHONY: run build test check bench dist conformance clients page-check libraries
 
 run: build
 	@.build/release/qalam serve --host "$(HOST)" --port "$(PORT)"
@@ -43,5 +44,9 @@ conformance: build
 clients: build
 	@Benchmarks/clients.sh
 
+page-check: build
+	@Benchmarks/page-check.sh
+
 libraries:
 	@scripts/install-system-libraries.sh
+	@scripts/page-libraries.sh

@@ -37,6 +37,7 @@ let package = Package(
     targets: [
         // C
         .target(name: "CQalamKernels", exclude: ["Shared"]),
+        .target(name: "CQalamPage", exclude: ["files"]),
         .systemLibrary(
             name: "CArchive", pkgConfig: "libarchive",
             providers: [.apt(["libarchive-dev"]), .brew(["libarchive"])]),
@@ -95,7 +96,8 @@ let package = Package(
         .target(
             name: "QalamServer",
             dependencies: [
-                "QalamEngine", "QalamModels", "QalamStore",
+                "CQalamPage", "QalamEngine", "QalamModels", "QalamStore",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -105,7 +107,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            resources: [.embedInCode("Page")], swiftSettings: strict),
+            swiftSettings: strict),
 
         // The program
         .executableTarget(

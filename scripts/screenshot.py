@@ -36,13 +36,11 @@ with sync_playwright() as playwright:
     )
     page = context.new_page()
     page.goto(arguments.url)
-    page.wait_for_selector("#model option", state="attached")
+    page.wait_for_selector("body[data-ready]")
     page.click("#open-settings")
-    page.fill('#settings [name="seed"]', "" if arguments.seed is None else str(arguments.seed))
-    page.locator("#temperature").evaluate(
-        "(node, value) => { node.value = value; node.dispatchEvent(new Event('input', {bubbles: true})); }",
-        arguments.temperature)
-    page.click("#save")
+    page.fill('dialog [name="seed"]', "" if arguments.seed is None else str(arguments.seed))
+    page.locator('dialog [name="temperature"]').fill(str(arguments.temperature))
+    page.locator("dialog .primary").click()
     for number, question in enumerate(questions, start=1):
         page.fill("#draft", question)
         page.press("#draft", "Enter")

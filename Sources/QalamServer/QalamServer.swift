@@ -24,15 +24,19 @@ public struct QalamServer: Sendable {
     public let store: any PlatformStore
     /// Where to listen, whom to answer, and limits.
     public let configuration: ServerConfiguration
+    /// Where the page gets further models from; nil: it can't.
+    public let shelf: (any ModelShelf)?
     private let logger: Logger
 
     /// A server of `models` that doesn't run yet.
     public init(
-        models: [any ServedModel], store: any PlatformStore, configuration: ServerConfiguration, logger: Logger
+        models: [any ServedModel], store: any PlatformStore, configuration: ServerConfiguration,
+        shelf: (any ModelShelf)? = nil, logger: Logger
     ) {
         self.models = models
         self.store = store
         self.configuration = configuration
+        self.shelf = shelf
         self.logger = logger
     }
 
@@ -64,7 +68,7 @@ public struct QalamServer: Sendable {
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
         let platform = Platform(
             models: ModelList(models, aliases: configuration.aliases), store: store, configuration: configuration,
-            logger: logger)
+            shelf: shelf, logger: logger)
         let tls = try tlsConfiguration()
         return Application(
             router: makeRouter(platform),

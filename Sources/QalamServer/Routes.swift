@@ -5,7 +5,11 @@ import Hummingbird
 extension QalamServer {
     /// All routes of the server; each group is listed where it is answered.
     static let routes: [Route] =
-        PageHandlers.routes
+        PageFiles.routes
+        + PageChats.routes
+        + PageModels.routes
+        + PageKeys.routes
+        + PageSession.routes
         + OperationHandlers.routes
         + ModelHandlers.routes
         + ChatHandlers.routes

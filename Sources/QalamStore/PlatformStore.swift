@@ -19,8 +19,22 @@ public protocol PlatformStore: Sendable {
 
     /// The key with this secret, whether it still holds or not; and whether there are any keys at all.
     func identify(secret: String?) async throws -> (key: APIKey?, anyKeys: Bool)
+    /// Keeps a new key, and returns its secret, which can't be had again.
+    func add(_ key: APIKey) async throws -> String
+    /// All keys, revoked ones too, in the order of their creation.
+    func keys() async throws -> [APIKey]
+    /// Ends the key with this id for good.
+    /// - Throws: `StoreError.missing`
+    func revoke(_ id: String, at time: Int) async throws
     /// Adds to what keys have used.
     func add(_ usage: [UsageEntry]) async throws
+    /// What keys have used since `day`, by day, key and model.
+    func usage(since day: String) async throws -> [UsageEntry]
+
+    /// The page's conversations that `query` asks for, those changed last first.
+    func chats(_ query: ChatQuery) async throws -> RecordPage
+    /// The labels on the page's conversations of `owner`, each with how many have it, in the order of the alphabet.
+    func chatLabels(owner: String) async throws -> [(label: String, count: Int)]
 
     /// Takes or prolongs the lease called `name` for `holder`; false if another holder has it.
     func claim(_ name: String, holder: String, seconds: Int) async throws -> Bool

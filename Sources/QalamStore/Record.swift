@@ -26,6 +26,10 @@ public enum RecordKind: String, Sendable, CaseIterable {
     case completion = "completions"
     /// A message that a stored chat completion was asked with.
     case completionMessage = "completion_messages"
+    /// A conversation of the page.
+    case chat = "chats"
+    /// A message in a conversation of the page.
+    case chatMessage = "chat_messages"
 
     /// The kind that records of this one belong to; they go with it when it is deleted.
     public var parent: RecordKind? {
@@ -35,6 +39,7 @@ public enum RecordKind: String, Sendable, CaseIterable {
         case .responseInput, .responseEvent: .response
         case .conversationItem: .conversation
         case .completionMessage: .completion
+        case .chatMessage: .chat
         default: nil
         }
     }

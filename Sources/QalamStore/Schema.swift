@@ -8,6 +8,7 @@ enum Schema {
         migrator.registerMigration("001 documents") { try $0.execute(sql: documents) }
         migrator.registerMigration("002 keys and usage") { try $0.execute(sql: keys) }
         migrator.registerMigration("003 leases") { try $0.execute(sql: leases) }
+        migrator.registerMigration("005 chats") { try $0.execute(sql: chats) }
         return migrator
     }
 
@@ -88,6 +89,17 @@ enum Schema {
             PRIMARY KEY (day, key, model)
         ) STRICT, WITHOUT ROWID;
         """
+
+    private static let chats = [
+        table(
+            "chats",
+            """
+            owner TEXT NOT NULL GENERATED ALWAYS AS (json_extract(body, '$.owner')) STORED,
+            updated INTEGER NOT NULL GENERATED ALWAYS AS (json_extract(body, '$.updated_at')) STORED,
+            """),
+        table("chat_messages", parent: "chats"),
+        "CREATE INDEX chats_by_update ON chats (owner, updated);",
+    ].joined(separator: "\n")
 
     private static let leases = """
         CREATE TABLE leases (

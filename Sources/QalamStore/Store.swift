@@ -47,6 +47,7 @@ public final class Store: PlatformStore {
         configuration.busyMode = .timeout(10)
         configuration.foreignKeysEnabled = true
         configuration.maximumReaderCount = 4
+        configuration.prepareDatabase { $0.add(function: FoldedText.function) }
         return configuration
     }
 }
@@ -163,7 +164,7 @@ extension Store {
 }
 
 extension Record {
-    fileprivate init(_ row: Row) {
+    init(_ row: Row) {
         self.init(id: row["id"], created: row["created"], revision: row["revision"], body: row["body"])
     }
 }

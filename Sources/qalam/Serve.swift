@@ -38,7 +38,9 @@ struct Serve: AsyncParsableCommand {
         logger.logLevel = level
         let store = try Store(URL(filePath: settings.data))
         try await store.sweep()
-        let server = QalamServer(models: models, store: store, configuration: settings.server, logger: logger)
+        let server = QalamServer(
+            models: models, store: store, configuration: settings.server,
+            shelf: LocalShelf(configuration: settings.engine), logger: logger)
         try await server.run { address in
             write("Qalam is ready: \(address)\n")
         }

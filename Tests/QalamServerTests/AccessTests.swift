@@ -26,7 +26,7 @@ struct AccessTests {
     func everywhere() async throws {
         let store = try Store()
         let routes: [(HTTPRequest.Method, String)] = [
-            (.get, "/"), (.get, "/script.js"), (.get, "/v1/models"), (.get, "/v1/models/fake"), (.get, "/metrics"),
+            (.get, "/"), (.get, "/app.js"), (.get, "/v1/models"), (.get, "/v1/models/fake"), (.get, "/metrics"),
             (.get, "/openapi.json"), (.post, "/v1/chat/completions"), (.get, "/v1/chat/completions"),
             (.post, "/v1/completions"), (.post, "/v1/embeddings"), (.post, "/v1/responses"), (.get, "/v1/files"),
             (.post, "/v1/files"), (.post, "/v1/uploads"), (.get, "/v1/batches"), (.post, "/v1/conversations"),
@@ -93,6 +93,10 @@ struct AccessTests {
                 var statuses: [Int] = []
                 for _ in expected { statuses.append(try await status(secret)) }
                 #expect(statuses == expected)
+            }
+            // What the page is made of is not counted.
+            for path in ["/", "/app.js", "/page/chats"] {
+                #expect(try await client.send(.get, path, headers: bearer(requests.secret)).status == .ok)
             }
         }
     }

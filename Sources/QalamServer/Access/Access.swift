@@ -16,9 +16,11 @@ struct Access: Sendable {
 
     /// The key that a request is made with; nil: there are no keys, so that none is needed.
     ///
+    /// What the page is made of isn't `counted`: opening it takes dozens of requests.
+    ///
     /// - Throws: `APIError` with status 401 without a good key, 403 if it doesn't reach so far, 429 if its limit is
     ///   reached
-    func admit(_ request: Request, scope: KeyScope) async throws -> APIKey? {
+    func admit(_ request: Request, scope: KeyScope, counted: Bool) async throws -> APIKey? {
         let secret = Self.secret(of: request)
         let (key, anyKeys) = try await store.identify(secret: secret)
         guard anyKeys else { return nil }
@@ -27,14 +29,16 @@ struct Access: Sendable {
         }
         // An administrator may do everything.
         guard key.scopes.contains(scope) || key.scopes.contains(.admin) else { throw APIError.scope(scope) }
-        try limits.enter(key)
+        if counted { try limits.enter(key) }
         return key
     }
 
-    /// The secret in a request: OpenAI's clients send a bearer token, Anthropic's `x-api-key`, browsers a password.
+    /// The secret in a request.
+    ///
+    /// OpenAI's clients send a bearer token, Anthropic's `x-api-key`, the page a cookie; some send a password.
     private static func secret(of request: Request) -> String? {
         if let key = request.headers[.apiKey] { return key }
-        guard let header = request.headers[.authorization] else { return nil }
+        guard let header = request.headers[.authorization] else { return PageSession.secret(of: request) }
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2 else { return nil }
         switch parts[0].lowercased() {
@@ -54,12 +58,13 @@ extension APIError {
         "You didn't provide an API key. Send it as 'Authorization: Bearer KEY'.", code: nil)
 
     /// The key is none of this server's, or no longer.
-    fileprivate static let wrongKey = unauthorized(
+    static let wrongKey = unauthorized(
         "Incorrect API key provided, or one that is expired or revoked.", code: "invalid_api_key")
 
     private static func unauthorized(_ message: String, code: String?) -> APIError {
         var error = APIError(message, status: .unauthorized, code: code)
-        error.headers[.wwwAuthenticate] = #"Basic realm="Qalam: any name, and a key as the password", charset="UTF-8""#
+        // Not "Basic": a browser would then ask for a name and a password before the page can.
+        error.headers[.wwwAuthenticate] = #"Bearer realm="Qalam""#
         return error
     }
 

@@ -38,7 +38,9 @@ struct Call: Sendable {
         self.context = context
         self.platform = platform
         var key: APIKey?
-        if let scope = route.scope { key = try await platform.access.admit(request, scope: scope) }
+        if let scope = route.scope {
+            key = try await platform.access.admit(request, scope: scope, counted: !route.isPage)
+        }
         asker = Asker(key: key, requestID: context.requestID, logger: context.logger)
         query = try Self.read(request.uri.query ?? "", route.query)
     }
@@ -57,6 +59,9 @@ struct Call: Sendable {
         let path = context.parameters.getCatchAll().joined(separator: "/")
         return path.removingPercentEncoding ?? path
     }
+
+    /// The body as it is.
+    func bytes() async throws -> [UInt8] { try await readBody() }
 
     /// The body as JSON, whatever it is.
     func body() async throws -> JSONValue { try await JSONValue(parsing: readBody()) }

@@ -49,6 +49,9 @@ struct ResponseShaping: RouterMiddleware {
         if shaped.status == .internalServerError, !(error is APIError) {
             context.logger.error("request failed", metadata: ["error": "\(error)"])
         }
+        if shaped.status == .unauthorized, PageDoor.stands(before: request) {
+            return PageDoor.response(wrong: request.method == .post)
+        }
         var response = shaped.response(style: ErrorStyle(path: request.uri.path), requestID: context.requestID)
         if request.method == .head { response.body = .init() }
         return response

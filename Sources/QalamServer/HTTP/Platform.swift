@@ -12,6 +12,8 @@ struct Platform: Sendable {
     let models: ModelList
     let store: any PlatformStore
     let configuration: ServerConfiguration
+    /// Where further models come from; nil: there are none.
+    let shelf: (any ModelShelf)?
     let logger: Logger
     let metrics = Metrics()
     let gate: AnswerGate
@@ -23,9 +25,11 @@ struct Platform: Sendable {
     let background = Wakeup()
 
     init(
-        models: ModelList, store: any PlatformStore, configuration: ServerConfiguration, logger: Logger
+        models: ModelList, store: any PlatformStore, configuration: ServerConfiguration,
+        shelf: (any ModelShelf)? = nil, logger: Logger
     ) {
         self.models = models
+        self.shelf = shelf
         self.store = store
         self.configuration = configuration
         self.logger = logger

@@ -70,6 +70,9 @@ struct Route: Sendable {
             method: .delete, path: path, tag: tag, summary: summary, scope: scope, answer: answer, handler: handler)
     }
 
+    /// Whether it belongs to the page.
+    var isPage: Bool { tag == PageFiles.tag || tag == PageChats.tag }
+
     /// The path as Hummingbird writes it.
     var routerPath: RouterPath {
         RouterPath(

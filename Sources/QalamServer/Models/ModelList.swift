@@ -2,18 +2,28 @@
 
 import HTTPTypes
 import QalamEngine
+import Synchronization
 
 /// The models served, and the names they are asked for by.
-struct ModelList: Sendable {
-    /// In the order the server was given them; the first is the page's first choice.
-    let models: [any ServedModel]
+final class ModelList: Sendable {
+    private let held: Mutex<[any ServedModel]>
     /// Further names; `*` stands for every other one.
     private let aliases: [String: String]
 
     /// Serves `models`, by `aliases` too.
     init(_ models: [any ServedModel], aliases: [String: String] = [:]) {
-        self.models = models
+        held = Mutex(models)
         self.aliases = aliases
+    }
+
+    /// In the order the server was given them; the first is the page's first choice.
+    var models: [any ServedModel] { held.withLock { $0 } }
+
+    /// Serves another model, unless one of its name is served already.
+    func add(_ model: any ServedModel) {
+        held.withLock { models in
+            if !models.contains(where: { $0.id == model.id }) { models.append(model) }
+        }
     }
 
     /// The model called `id`, or that an alias of that name stands for.

@@ -11,7 +11,7 @@ struct OpenAPIDocument {
     init(_ routes: [Route]) {
         var names: [String: JSONValue] = [:]
         var paths: [JSONValue.Member] = []
-        for route in routes where route.tag != PageHandlers.tag {
+        for route in routes where route.tag != PageFiles.tag {
             let path = route.path.replacing("+}", with: "}")
             let operation = Self.operation(route, &names)
             let method = route.method.rawValue.lowercased()
