@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import QalamEngine
+import QalamFormats
+import QalamImages
+import QalamModels
+import QalamTensors
+import QalamTokenizers
+import TestSupport
+import Testing
+
+/// Drawing with a tiny model that knows nothing: what must hold whatever it has learnt.
+@Suite struct DrawingTests {
+    @Test func drawsTheSamePictureAloneAndAmongOthers() async throws {
+        try await withModel { model in
+            let together = try await pictures(model, DrawRequest("cat", count: 3, seed: 7, steps: 4))
+            #expect(together.map(\.seed) == [7, 8, 9])
+            for (picture, seed) in together {
+                let alone = try await pictures(model, DrawRequest("cat", seed: seed, steps: 4))
+                #expect(alone.map(\.picture) == [picture])
+            }
+            #expect(together[0].picture != together[1].picture)
+            let other = try await pictures(model, DrawRequest("dog", seed: 7, steps: 4))
+            #expect(other[0].picture != together[0].picture)
+        }
+    }
+
+    @Test func showsPartialPicturesInOrder() async throws {
+        try await withModel { model in
+            var partial: [Int] = [], usage: (Int, Int)?
+            for try await event in try await model.draw(DrawRequest("cat", seed: 1, steps: 8, partials: 3)) {
+                switch event {
+                case .partial(_, let number, let picture):
+                    partial.append(number)
+                    #expect(picture.width == 16)
+                case .finished: #expect(partial == [0, 1, 2])
+                case .usage(let input, let output): usage = (input, output)
+                }
+            }
+            #expect(partial == [0, 1, 2])
+            #expect(try #require(usage).0 > 0 && usage?.1 == 4)
+        }
+    }
+
+    /// What the mask keeps stays, pixel for pixel; the rest is drawn anew.
+    @Test func editsOnlyWhatIsTransparent() async throws {
+        try await withModel { model in
+            let original = Picture(width: 16, height: 16, filledWith: [200, 40, 40, 255])
+            var mask = Picture(width: 16, height: 16, filledWith: [0, 0, 0, 255])
+            for y in 0..<16 { for x in 8..<16 { mask.pixels[4 * (16 * y + x) + 3] = 0 } }
+            let source = DrawSource(original, mask: mask)
+            let edited = try await pictures(model, DrawRequest("cat", seed: 3, steps: 4, source: source))[0].picture
+            for y in 0..<16 {
+                for x in 0..<8 {
+                    let at = 4 * (16 * y + x)
+                    #expect(Array(edited.pixels[at..<at + 4]) == [200, 40, 40, 255])
+                }
+            }
+            #expect(edited != original)
+        }
+    }
+
+    @Test func variationsOfNoStrengthAreTheReconstruction() async throws {
+        try await withModel { model in
+            let source = DrawSource(Picture(width: 16, height: 16, filledWith: [20, 40, 220, 255]), strength: 0)
+            let made = try await pictures(model, DrawRequest("", count: 2, seed: 3, steps: 4, source: source))
+            #expect(made[0].picture == made[1].picture)
+        }
+    }
+
+    @Test func refusesByName() async throws {
+        try await withModel { model in
+            let long = Array(repeating: "cat", count: 60).joined(separator: " ")
+            for (request, name) in [
+                (DrawRequest(long, seed: 1), "prompt"), (DrawRequest("cat", count: 0, seed: 1), "n"),
+                (DrawRequest("cat", seed: 1, steps: 0), "steps"),
+                (DrawRequest("cat", seed: 1, guidance: 0.5), "guidance"),
+                (DrawRequest("cat", seed: 1, partials: 4), "partial_images"),
+            ] {
+                await #expect {
+                    _ = try await model.draw(request)
+                } throws: { error in
+                    if case .badOption(let option, _) = error as? EngineError { option == name } else { false }
+                }
+            }
+        }
+    }
+
+    private func pictures(
+        _ model: any ImageModel, _ request: DrawRequest
+    ) async throws -> [(picture: Picture, seed: UInt64)] {
+        var made: [(Picture, UInt64)] = []
+        for try await event in try await model.draw(request) {
+            if case .finished(_, let picture, let seed) = event { made.append((picture, seed)) }
+        }
+        return made
+    }
+
+    private func withModel(_ body: (any ImageModel) async throws -> Void) async throws {
+        try await withTemporaryFolder { folder in
+            var trainer = BPETrainer(vocabularySize: 270, pattern: .gpt2, specialTokens: ["<|endoftext|>"])
+            for text in [" cat", " dog", " red cat"] { try trainer.add(Array(text.utf8)) }
+            let text = try trainer.finish { _, _ in }
+            var c = ImageTokenizerConfig(size: 16, fineWidth: 8, coarseWidth: 16)
+            (c.fineBlocks, c.coarseBlocks) = ([0, 1], [1, 1])
+            func weights(_ name: String) -> Weights { Weights(FreshWeights(seed: 4), trainable: true)[name] }
+            let flow = FlowTransformerConfig(
+                grid: c.grid, codeWidth: c.levels.count, width: 16, layers: 2, heads: 2,
+                vocabularySize: text.vocabularySize, textLength: 8)
+            try DrawingFolder.write(
+                ImageTokenizer(c, weights("image_tokenizer")), flow: (FlowTransformer(flow, weights("flow")), text),
+                to: folder, precision: .float32)
+            let opened = try await Qalam.open(folder, id: "tiny")
+            try await body(#require(opened as? any ImageModel))
+        }
+    }
+}
