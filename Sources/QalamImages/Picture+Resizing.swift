@@ -10,15 +10,19 @@ extension Picture {
     public func resized(width newWidth: Int, height newHeight: Int) -> Picture {
         precondition(newWidth > 0 && newHeight > 0, "size: \(newWidth)×\(newHeight)")
         guard newWidth != width || newHeight != height else { return self }
-        var values = [Float](repeating: 0, count: pixels.count)
-        for i in stride(from: 0, to: pixels.count, by: 4) {
-            let alpha = Float(pixels[i + 3])
-            for j in 0..<3 { values[i + j] = Float(pixels[i + j]) * alpha / 255 }
-            values[i + 3] = alpha
-        }
-        // Rows first, then columns; a row of the second pass is a sum of whole rows.
+        // Rows first, one at a time, then columns; a row of the second pass is a sum of whole rows.
         let across = ResizeFilter(from: width, to: newWidth)
-        let rows = across.applied(to: values, lines: height, step: 4, lineStep: 4 * width)
+        var rows = [Float](repeating: 0, count: 4 * newWidth * height)
+        var row = [Float](repeating: 0, count: 4 * width)
+        for y in 0..<height {
+            let start = 4 * width * y
+            for i in stride(from: 0, to: 4 * width, by: 4) {
+                let alpha = Float(pixels[start + i + 3])
+                for j in 0..<3 { row[i + j] = Float(pixels[start + i + j]) * alpha / 255 }
+                row[i + 3] = alpha
+            }
+            across.apply(to: row, into: &rows, at: 4 * newWidth * y)
+        }
         let down = ResizeFilter(from: height, to: newHeight)
         let result = down.appliedToRows(rows, rowLength: 4 * newWidth)
         return Picture(width: newWidth, height: newHeight, pixels: Self.straight(result))
@@ -91,22 +95,19 @@ struct ResizeFilter {
         }
     }
 
-    /// Each of `lines` lines of four channels, filtered along itself.
-    func applied(to values: [Float], lines: Int, step: Int, lineStep: Int) -> [Float] {
-        var result = [Float](repeating: 0, count: lines * taps.count * step)
-        for line in 0..<lines {
-            for (place, tap) in taps.enumerated() {
-                var sum = SIMD4<Float>.zero
-                var at = line * lineStep + tap.first * step
-                for weight in tap.weights {
-                    sum += weight * SIMD4(values[at], values[at + 1], values[at + 2], values[at + 3])
-                    at += step
-                }
-                let to = (line * taps.count + place) * step
-                for j in 0..<4 { result[to + j] = sum[j] }
+    /// Filters a line of four channels along itself, into `result` from `start` on.
+    func apply(to line: [Float], into result: inout [Float], at start: Int) {
+        var to = start
+        for tap in taps {
+            var sum = SIMD4<Float>.zero
+            var at = 4 * tap.first
+            for weight in tap.weights {
+                sum += weight * SIMD4(line[at], line[at + 1], line[at + 2], line[at + 3])
+                at += 4
             }
+            for j in 0..<4 { result[to + j] = sum[j] }
+            to += 4
         }
-        return result
     }
 
     /// The rows of `values` as one line.
