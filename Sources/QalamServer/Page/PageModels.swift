@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Hummingbird
+import QalamEngine
 import QalamStore
 
 /// `/page/models`: models that could be served, and getting them.
