@@ -132,6 +132,35 @@ def accessibility(browser, server):
 
 
 @check
+def fetching(browser, server):
+    """models of this machine are listed; one is fetched with its progress shown, then it answers"""
+    visit = Visit(browser, server)
+    page = visit.page
+    served = ["qalam-mini"]
+
+    def models(route):
+        if route.request.method == "GET":
+            return route.fulfill(json={"data": [{"name": "org/other", "bytes": 5_000_000}], "can_fetch": True})
+        served.append("tiny")
+        events = [{"done": 1_000_000, "total": 4_000_000}, {"done": 4_000_000, "total": 4_000_000}, {"model": "tiny"}]
+        body = "".join(f"data: {json.dumps(each)}\n\n" for each in events) + "data: [DONE]\n\n"
+        return route.fulfill(status=200, content_type="text/event-stream", body=body)
+
+    page.route("**/page/models", models)
+    page.route("**/v1/models", lambda route: route.fulfill(json={"data": [{"id": each} for each in served]}))
+    page.route("**/page/session", lambda route: route.fulfill(json={
+        "object": "page.session", "key": None, "may_make_first_key": True, "writers": served, "painters": []}))
+    page.click("#model")
+    page.locator("#menu button", has_text="Get another model").click()
+    expect(page.locator(".models li")).to_contain_text("org/other")
+    page.locator("dialog input").fill("org/tiny:Q8_0")
+    page.keyboard.press("Enter")
+    expect(page.locator("#model bdi")).to_have_text("tiny")
+    expect(page.locator("dialog")).to_have_count(0)
+    visit.close()
+
+
+@check
 def drawing(browser, server):
     """pictures form as they come, stay in the gallery, are varied, edited with a mask, reused"""
     visit = Visit(browser, server)
@@ -139,6 +168,9 @@ def drawing(browser, server):
     forms = []
     models = {"object": "list", "data": [{"id": "qalam-mini"}, {"id": "qalam-draw-mini"}]}
     page.route("**/v1/models", lambda route: route.fulfill(json=models))
+    session = {"object": "page.session", "key": None, "may_make_first_key": True, "writers": ["qalam-mini"],
+               "painters": ["qalam-draw-mini"]}
+    page.route("**/page/session", lambda route: route.fulfill(json=session))
     events = {"generations": "image_generation", "edits": "image_edit"}
     for name, kind in events.items():
         page.route(f"**/v1/images/{name}", lambda route, kind=kind: (

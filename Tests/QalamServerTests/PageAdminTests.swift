@@ -19,6 +19,7 @@ struct PageAdminTests {
         try await withServer(.saying("a"), store: store) { client in
             let session = try await client.send(.get, "/page/session").json
             #expect(session["may_make_first_key"] == true && session["writers"] == ["fake"])
+            #expect(session["painters"] == [])
             let weak = try await client.send(.post, "/page/keys", #"{"name": "a", "scopes": ["infer"]}"#)
             #expect(weak.status == .badRequest)
             let body = #"{"name": "root", "scopes": ["infer", "admin"], "days": 2, "tokens_per_minute": 100}"#

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /** An error of the API: the server's sentence, and a code the page may know a better sentence for. */
-export class APIError extends Error {
+class APIError extends Error {
   constructor(error, status = 0) {
     super(error?.message ?? "");
     this.code = error?.code ?? error?.type ?? null;

@@ -91,7 +91,8 @@ export function render(text) {
     plain.dir = "auto";
     return plain;
   }
-  // Each block runs as its own letters do; "auto" passes over what has a direction of its own, so not what holds blocks.
+  // Each block runs as its own letters do. "auto" passes over what has a direction of its own, so it is of no use to
+  // what holds blocks.
   for (const node of fragment.querySelectorAll("p, h1, h2, h3, h4, h5, h6, li, th, td")) node.dir = "auto";
   for (const node of fragment.querySelectorAll("ul, ol, blockquote, table")) {
     const way = direction(node.textContent);

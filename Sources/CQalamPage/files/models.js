@@ -11,15 +11,13 @@ import { setDefaults } from "./settings.js";
 import { change, state, watch } from "./state.js";
 import { t } from "./words.js";
 
-/** Whether the server lists this model as one that draws. */
-const draws = (model) => model.capabilities?.includes("image_generation") || model.id.startsWith("qalam-draw");
-
 /** Asks which models are served, and what the browser's key may do, until the server answers. */
 export async function listModels() {
   try {
     const [{ data }, session] = await Promise.all([get("v1/models"), get("page/session")]);
-    const writers = new Set(session.writers);
-    const models = data.map((model) => ({ ...model, draws: draws(model), writes: writers.has(model.id) }));
+    const models = data.map(({ id }) => ({
+      id, writes: session.writers.includes(id), draws: session.painters.includes(id),
+    }));
     change({ models, session });
   } catch {
     setTimeout(listModels, 3000);

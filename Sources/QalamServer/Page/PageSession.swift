@@ -19,19 +19,22 @@ enum PageSession {
         .object([
             .must("object", .oneOf(["page.session"])), .maybe("key", PageKeys.shape),
             .must("may_make_first_key", .bool), .must("writers", .list(.text)),
+            .must("painters", .list(.text)),
         ]))
 
     static let routes: [Route] = [
         .get(
-            "/page/session", PageChats.tag, "Whose key the browser has, and which models write", answer: .json(shape)
+            "/page/session", PageChats.tag, "Whose key the browser has, and what models can do", answer: .json(shape)
         ) { call in
             let isOpen = call.asker.key == nil
             let models = call.platform.models
-            let writers = models.names.filter { (try? models.chat($0)) != nil }
+            func able(_ isAble: (any ServedModel) -> Bool) -> JSONValue {
+                .array(models.names.filter { (try? models.find($0)).map(isAble) ?? false }.map(JSONValue.string))
+            }
             return Response(json: [
                 "object": "page.session", "key": call.asker.key.map(PageKeys.json) ?? .null,
                 "may_make_first_key": .bool(isOpen && call.platform.configuration.isLoopback),
-                "writers": .array(writers.map(JSONValue.string)),
+                "writers": able { $0 is any ChatModel }, "painters": able { $0 is any ImageModel },
             ])
         },
         .post(
@@ -102,11 +105,12 @@ enum PageDoor {
     }()
 
     private static let wrongKey =
-        "This key is not known, or no longer. · <span lang=ar dir=rtl>هذا المفتاح غير معروف أو انتهى.</span>"
+        "This key is not known, or no longer. <span lang=ar dir=rtl>هذا المفتاح غير معروف أو انتهى.</span>"
 
     private static let style = """
         :root { color-scheme: light dark; font: 1rem/1.6 system-ui, "Noto Sans Arabic", sans-serif; }
         body { display: grid; place-items: center; min-height: 90vh; margin: 0; padding: 1rem; }
+        :is(p, label) [lang=ar] { display: block; }
         form { display: grid; gap: 1rem; width: min(24rem, 100%); }
         h1 { margin: 0; font-weight: 600; }
         label { display: grid; gap: .5rem; }
@@ -119,7 +123,7 @@ enum PageDoor {
         <!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
         <title>Qalam</title><style>\(style)</style>
         <form method=post action="/page/session"><h1><span lang=ar>قلم</span> Qalam</h1><!--message-->
-        <label><span>This server needs a key. · <span lang=ar dir=rtl>هذا الخادم يطلب مفتاحًا.</span></span>
+        <label><span>This server needs a key. <span lang=ar dir=rtl>هذا الخادم يطلب مفتاحًا.</span></span>
         <input name=key type=password autocomplete=current-password required autofocus dir=ltr></label>
         <button>Open · <span lang=ar>افتح</span></button></form></html>
         """
