@@ -32,13 +32,14 @@ public struct DrawingEvaluation {
         _ folder: DrawingFolder, judgedBy score: (model: ScoreModel, text: Tokenizer), _ data: PictureData,
         seed: UInt64, progress: (Int, Int) -> Void
     ) throws {
-        let ranking = CaptionRanking(data.heldout, score.model, score.text)
-        let drawn = try Self.draw(folder, ranking.captions, seed: seed, progress: progress)
+        let ranking = CaptionRanking(data, score.model, score.text)
+        let captions = Array(ranking.captions.prefix(ranking.count))
+        let drawn = try Self.draw(folder, captions, seed: seed, progress: progress)
         let tensor = tensorOf(drawn)
         let real = CaptionRanking.recall(ranking.ranks(of: data.heldout.batch(ranking.indices)).ranks)
         measures = CaptionRanking.recall(ranking.ranks(of: tensor).ranks)
             .merging(real.map { ("real_\($0)", $1) }) { own, _ in own }
-        captions = ranking.captions
+        self.captions = captions
         drawings = drawn
         nearestByPixels = Self.nearest(of: tensor.reshaped([drawn.count, tensor.count / max(drawn.count, 1)]), data) {
             $0.reshaped([$0.shape[0], $0.count / $0.shape[0]])

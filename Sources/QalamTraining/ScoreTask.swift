@@ -108,7 +108,7 @@ public struct ScoreTask: TrainingTask {
 
     /// How often the right caption of a held-out picture is the first, or among the first ten, of a hundred.
     public func evaluate(step: Int, _ settings: RunSettings) throws -> Evaluation? {
-        let ranking = CaptionRanking(data.heldout, model, text)
+        let ranking = CaptionRanking(data, model, text)
         guard ranking.count > 1 else { return nil }
         let (loss, ranks) = ranking.ranks(of: data.heldout.batch(ranking.indices))
         return Evaluation(step: step, loss: loss, measures: CaptionRanking.recall(ranks), count: ranking.count)
@@ -123,27 +123,31 @@ public struct ScoreTask: TrainingTask {
     }
 }
 
-/// Up to a hundred captions of pictures with different concepts, for judging pictures drawn from them.
+/// A hundred captions, among which those of up to a hundred held-out pictures with different concepts are to be found;
+/// training pictures lend captions where too few concepts are held out.
 struct CaptionRanking {
-    /// The pictures whose captions these are.
+    /// The held-out pictures whose captions are to be found.
     let indices: [Int]
-    /// The captions, in English or whatever there is.
+    /// Their captions, in English or whatever there is, before those that training pictures lend.
     let captions: [String]
     private let model: ScoreModel
     private let texts: Tensor
 
-    /// How many captions there are.
+    /// How many pictures there are.
     var count: Int { indices.count }
 
-    /// The captions of the first hundred concepts of a split, each in its own colours.
-    init(_ split: PictureSplit, _ model: ScoreModel, _ tokenizer: Tokenizer) {
+    init(_ data: PictureData, _ model: ScoreModel, _ tokenizer: Tokenizer) {
         var seen: Set<String> = []
-        indices = Array(
-            split.records.indices.filter { split.records[$0].color == nil && seen.insert(split.records[$0].concept).inserted }
-                .prefix(100))
-        captions = indices.map { index in
-            let record = split.records[index]
-            return record.captions["en"]?.first ?? record.captions.values.joined().first ?? record.name
+        func concepts(_ split: PictureSplit, _ most: Int) -> [Int] {
+            Array(
+                split.records.indices.lazy.filter {
+                    split.records[$0].color == nil && seen.insert(split.records[$0].concept).inserted
+                }.prefix(most))
+        }
+        indices = concepts(data.heldout, 100)
+        let lent = concepts(data.train, 100 - indices.count)
+        captions = (indices.map { data.heldout.records[$0] } + lent.map { data.train.records[$0] }).map { record in
+            record.captions["en"]?.first ?? record.captions.values.joined().first ?? record.name
         }
         self.model = model
         texts = model.texts(captions.flatMap { model.config.padded(captionTokens($0, tokenizer)) }).detached
@@ -154,8 +158,8 @@ struct CaptionRanking {
         let scores = product(model.pictures(pictures).detached, texts, secondTransposed: true)
         var loss = 0.0
         let ranks = (0..<count).map { row in
-            let own = scores.buffer[row * count + row]
-            let values = (0..<count).map { scores.buffer[row * count + $0] }
+            let values = captions.indices.map { scores.buffer[row * captions.count + $0] }
+            let own = values[row]
             loss += log(values.reduce(0.0) { $0 + exp(16 * Double($1 - own)) })
             return values.count { $0 > own }
         }
