@@ -108,8 +108,8 @@ public struct ScoreTask: TrainingTask {
 
     /// How often the right caption of a held-out picture is the first, or among the first ten, of a hundred.
     public func evaluate(step: Int, _ settings: RunSettings) throws -> Evaluation? {
+        guard data.heldout.count > 1 else { return nil }
         let ranking = CaptionRanking(data, model, text)
-        guard ranking.count > 1 else { return nil }
         let (loss, ranks) = ranking.ranks(of: data.heldout.batch(ranking.indices))
         return Evaluation(step: step, loss: loss, measures: CaptionRanking.recall(ranks), count: ranking.count)
     }
@@ -139,10 +139,11 @@ struct CaptionRanking {
     init(_ data: PictureData, _ model: ScoreModel, _ tokenizer: Tokenizer) {
         var seen: Set<String> = []
         func concepts(_ split: PictureSplit, _ most: Int) -> [Int] {
-            Array(
-                split.records.indices.lazy.filter {
-                    split.records[$0].color == nil && seen.insert(split.records[$0].concept).inserted
-                }.prefix(most))
+            var found: [Int] = []
+            for (index, record) in split.records.enumerated() where found.count < most && record.color == nil {
+                if seen.insert(record.concept).inserted { found.append(index) }
+            }
+            return found
         }
         indices = concepts(data.heldout, 100)
         let lent = concepts(data.train, 100 - indices.count)
