@@ -96,17 +96,10 @@ public struct LibraryModel: ChatModel, EmbeddingModel, RerankModel {
     private func held(
         _ lease: ServedLibrary.Lease, _ events: AsyncThrowingStream<TextEvent, any Error>
     ) -> AsyncThrowingStream<TextEvent, any Error> {
-        AsyncThrowingStream { continuation in
-            let task = Task {
-                defer { withExtendedLifetime(lease) {} }
-                do {
-                    for try await event in events { continuation.yield(event) }
-                    continuation.finish()
-                } catch {
-                    continuation.finish(throwing: error)
-                }
-            }
-            continuation.onTermination = { _ in task.cancel() }
+        AsyncThrowingStream {
+            defer { withExtendedLifetime(lease) {} }
+            var iterator = events.makeAsyncIterator()
+            return try await iterator.next()
         }
     }
 }

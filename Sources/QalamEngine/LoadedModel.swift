@@ -103,7 +103,7 @@ public struct LoadedModel: ChatModel {
         let reader = AnswerReader(
             conversation.format, tools: Set(options.visibleTools.map(\.name)), parallel: options.parallelToolCalls,
             isThinking: isThinking)
-        var reading = TextStream.Reading(stop: options.stop, promptTokens: prompt.count)
+        var reading = TextReader.Reading(stop: options.stop, promptTokens: prompt.count)
         reading.callID = CallIDs(conversation.format.calls, seed: options.sampling.seed, turn: prompt.count).id
         return try generate(prompt, options, matcher, reader, reading)
     }
@@ -122,13 +122,13 @@ public struct LoadedModel: ChatModel {
         var constraint = options
         constraint.thinking = false
         let matcher = try await grammars.matcher(constraint, isThinking: false)
-        let reading = TextStream.Reading(stop: options.stop, promptTokens: prompt.count, continuesText: true)
+        let reading = TextReader.Reading(stop: options.stop, promptTokens: prompt.count, continuesText: true)
         return try generate(prompt, options, matcher, AnswerReader(), reading)
     }
 
     private func generate(
         _ prompt: [TokenID], _ options: ChatOptions, _ matcher: GrammarMatcher?, _ reader: AnswerReader,
-        _ reading: TextStream.Reading
+        _ reading: TextReader.Reading
     ) throws -> AsyncThrowingStream<TextEvent, any Error> {
         var request = try request(prompt, options)
         request.grammar = matcher
@@ -137,13 +137,7 @@ public struct LoadedModel: ChatModel {
         let events = try engine.generate(request)
         var reading = reading
         reading.isScored = options.logprobs != nil
-        let text = TextStream(tokenizer, reader, reading)
-        return AsyncThrowingStream { continuation in
-            let task = Task {
-                await text.run(events, into: continuation)
-            }
-            continuation.onTermination = { _ in task.cancel() }
-        }
+        return TextStream.make(events, TextReader(tokenizer, reader, reading))
     }
 
     /// A request for the engine, with what all kinds of work have in common.

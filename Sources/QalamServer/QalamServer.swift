@@ -67,11 +67,11 @@ public struct QalamServer: Sendable {
             logger: logger)
         let tls = try tlsConfiguration()
         return Application(
-            router: makeRouter(platform),
+            responder: TaskResponder(inner: makeRouter(platform).buildResponder()),
             server: try tls.map { try .tls(.http1(), tlsConfiguration: $0) } ?? .http1(),
             configuration: .init(address: .hostname(configuration.host, port: configuration.port)),
             services: [
-                platform.meter, BatchRunner(platform) { try await BatchAnswers.answer($0, $1, platform, $2) },
+                platform.meter, platform.pulse, BatchRunner(platform) { try await BatchAnswers.answer($0, $1, platform, $2) },
                 BackgroundRunner(platform),
             ],
             onServerRunning: { channel in

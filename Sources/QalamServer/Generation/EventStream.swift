@@ -4,15 +4,19 @@ import Hummingbird
 import Logging
 
 extension Call {
-    /// A response that sends events while they come; when the client goes away, `write` is cancelled.
+    /// A response that sends events while they come; when the client goes away, the answers in it end.
     ///
     /// The connection's input is used up by watching for that, so it is closed afterwards.
     func events(
         _ write: @escaping @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
     ) -> Response {
-        let request = request
+        let (request, departure) = (request, asker.departure)
         let body = ResponseBody { writer in
-            try await request.body.consumeWithCancellationOnInboundClose { _ in try await write(&writer) }
+            try await request.body.consumeWithInboundCloseHandler { _ in
+                try await write(&writer)
+            } onInboundClosed: {
+                departure?.leave()
+            }
             try await writer.finish(nil)
         }
         return Response(
@@ -22,11 +26,14 @@ extension Call {
             ], body: body)
     }
 
-    /// Waits for `answer`, and cancels it when the client goes away before.
+    /// Waits for `answer`, which ends early when the client goes away before.
     func watched(_ answer: @escaping @Sendable () async throws -> JSONValue) async throws -> Response {
+        let departure = asker.departure
         do {
-            var response = try await request.body.consumeWithCancellationOnInboundClose { _ in
+            var response = try await request.body.consumeWithInboundCloseHandler { _ in
                 Response(json: try await answer())
+            } onInboundClosed: {
+                departure?.leave()
             }
             response.headers[.connection] = "close"
             return response

@@ -49,8 +49,9 @@ struct Generation: Sendable {
             // What a client that went away has had is counted too.
             platform.meter.count(usage(ledger.usages), model: model, asker: asker)
         }
-        let configuration = platform.configuration
-        try await withAnswerEvents(of: streams, tick: configuration.keepAlive, grace: configuration.grace) { event in
+        try await withAnswerEvents(
+            of: streams, pulse: platform.pulse, departure: asker.departure, grace: platform.configuration.grace
+        ) { event in
             if case .event(let choice, let event) = event {
                 if let (isFirst, time) = ledger.note(event, choice: choice) {
                     platform.metrics.piece(isFirst: isFirst, after: time, model: model)

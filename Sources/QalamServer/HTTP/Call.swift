@@ -18,6 +18,9 @@ struct Asker: Sendable {
     /// The id of the key that pays, if it isn't `key`: batches outlive requests.
     var account: String?
 
+    /// Tells when the asker has left; nil: nobody waits for the answer.
+    var departure: Departure?
+
     /// The name that turns are taken by, and that accounts are kept under.
     var client: String { key?.id ?? account ?? "" }
 }
@@ -39,7 +42,8 @@ struct Call: Sendable {
         self.platform = platform
         var key: APIKey?
         if let scope = route.scope { key = try await platform.access.admit(request, scope: scope) }
-        asker = Asker(key: key, requestID: context.requestID, logger: context.logger)
+        asker = Asker(
+            key: key, requestID: context.requestID, logger: context.logger, departure: Departure())
         query = try Self.read(request.uri.query ?? "", route.query)
     }
 

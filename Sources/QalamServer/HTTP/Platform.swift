@@ -17,6 +17,8 @@ struct Platform: Sendable {
     let gate: AnswerGate
     let access: Access
     let meter: UsageMeter
+    /// Beats for the answers being written.
+    let pulse: Pulse
     /// Tells that there is a batch to run, or to stop.
     let batches = Wakeup()
     /// Tells that there is a response to write in the background, or to stop.
@@ -30,6 +32,7 @@ struct Platform: Sendable {
         self.configuration = configuration
         self.logger = logger
         gate = AnswerGate(limit: configuration.answerLimit)
+        pulse = Pulse(every: configuration.keepAlive)
         let limits = RateLimits()
         access = Access(store: store, limits: limits)
         meter = UsageMeter(store: store, limits: limits, metrics: metrics)
