@@ -8,12 +8,13 @@ internal import Synchronization
 /// It works when it is asked for the next piece, in the task of whoever asks.
 final class TextStream: Sendable {
     private let state: Mutex<State>
+    private let owner: (any Sendable)?
 
-    /// The text of `events`, and where it is read from; dropping it ends them.
+    /// The text of `events`; dropping it ends them and lets go of `owner`, which is kept till then.
     static func make(
-        _ events: AsyncThrowingStream<GenerationEvent, any Error>, _ reader: TextReader
+        _ events: AsyncThrowingStream<GenerationEvent, any Error>, _ reader: TextReader, keeping owner: (any Sendable)?
     ) -> AsyncThrowingStream<TextEvent, any Error> {
-        let stream = TextStream(events, reader)
+        let stream = TextStream(events, reader, owner)
         return AsyncThrowingStream { try await stream.next() }
     }
 
@@ -25,7 +26,10 @@ final class TextStream: Sendable {
         var ready: [TextEvent] = []
     }
 
-    private init(_ events: AsyncThrowingStream<GenerationEvent, any Error>, _ reader: TextReader) {
+    private init(
+        _ events: AsyncThrowingStream<GenerationEvent, any Error>, _ reader: TextReader, _ owner: (any Sendable)?
+    ) {
+        self.owner = owner
         state = Mutex(State(reader: reader, events: events))
     }
 

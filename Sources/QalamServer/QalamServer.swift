@@ -68,11 +68,13 @@ public struct QalamServer: Sendable {
         let tls = try tlsConfiguration()
         return Application(
             responder: TaskResponder(inner: makeRouter(platform).buildResponder()),
-            server: try tls.map { try .tls(.http1(), tlsConfiguration: $0) } ?? .http1(),
+            server: try tls.map { try .tls(.http1(configuration: .watched), tlsConfiguration: $0) }
+                ?? .http1(configuration: .watched),
             configuration: .init(address: .hostname(configuration.host, port: configuration.port)),
             services: [
-                platform.meter, platform.pulse, BatchRunner(platform) { try await BatchAnswers.answer($0, $1, platform, $2) },
-                BackgroundRunner(platform),
+                platform.meter, platform.pulse,
+                BatchRunner(platform) { try await BatchAnswers.answer($0, $1, platform, $2) },
+                BackgroundRunner(platform), Sweeper(platform: platform),
             ],
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? configuration.port

@@ -22,6 +22,12 @@ public protocol PlatformStore: Sendable {
     /// Adds to what keys have used.
     func add(_ usage: [UsageEntry]) async throws
 
+    /// Takes a request of `key`, and `tokens` that earlier ones have used, from its minute: a bucket that refills evenly.
+    /// - Returns: nil, or the seconds until there is one again
+    func spend(_ key: APIKey, tokens: Int, at time: Double) async throws -> Double?
+    /// Removes what has expired, and what killed requests have left.
+    func sweep() async throws
+
     /// Takes or prolongs the lease called `name` for `holder`; false if another holder has it.
     func claim(_ name: String, holder: String, seconds: Int) async throws -> Bool
     /// Gives a lease back.

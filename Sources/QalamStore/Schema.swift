@@ -8,6 +8,7 @@ enum Schema {
         migrator.registerMigration("001 documents") { try $0.execute(sql: documents) }
         migrator.registerMigration("002 keys and usage") { try $0.execute(sql: keys) }
         migrator.registerMigration("003 leases") { try $0.execute(sql: leases) }
+        migrator.registerMigration("004 allowances") { try $0.execute(sql: allowances) }
         return migrator
     }
 
@@ -86,6 +87,16 @@ enum Schema {
             cached_tokens INTEGER NOT NULL CHECK (cached_tokens >= 0),
             completion_tokens INTEGER NOT NULL CHECK (completion_tokens >= 0),
             PRIMARY KEY (day, key, model)
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    /// What is left of a key's minute at a time (Unix seconds).
+    private static let allowances = """
+        CREATE TABLE allowances (
+            key TEXT PRIMARY KEY,
+            requests REAL NOT NULL,
+            tokens REAL NOT NULL,
+            time REAL NOT NULL
         ) STRICT, WITHOUT ROWID;
         """
 

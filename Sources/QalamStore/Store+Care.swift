@@ -44,15 +44,20 @@ extension Store {
     /// Removes files that have expired, and bytes that no record has spoken of for a day: what killed requests left.
     public func sweep() async throws {
         let now = Int(Date().timeIntervalSince1970)
-        try await database.write { database in
-            try database.execute(
-                sql: "DELETE FROM files WHERE json_extract(body, '$.expires_at') <= ?", arguments: [now])
-            try database.execute(
+        let expired = try await database.write { database in
+            let files = try String.fetchAll(
+                database, sql: "DELETE FROM files WHERE json_extract(body, '$.expires_at') <= ? RETURNING id",
+                arguments: [now])
+            let parts = try String.fetchAll(
+                database,
                 sql: """
                     DELETE FROM upload_parts WHERE parent IN (
                         SELECT id FROM uploads WHERE status = 'pending' AND json_extract(body, '$.expires_at') <= ?)
+                    RETURNING id
                     """, arguments: [now])
+            return files + parts
         }
+        for name in expired { try blobs.remove(name) }
         let old = try blobs.names(olderThan: 86_400)
         guard !old.isEmpty else { return }
         let known = try await database.read { database in

@@ -27,7 +27,7 @@ struct Access: Sendable {
         }
         // An administrator may do everything.
         guard key.scopes.contains(scope) || key.scopes.contains(.admin) else { throw APIError.scope(scope) }
-        try limits.enter(key)
+        try await limits.enter(key)
         return key
     }
 

@@ -3,13 +3,13 @@
 import QalamEngine
 
 /// Turns what happens to answers into the events of one stream; knows nothing of sockets.
-struct AnswerSender {
+struct AnswerSender: Sendable {
     /// The parts that all chunks have in common.
     private let response: ChatResponse
     /// Whether the client asked for usage at the end.
     private let withUsage: Bool
     private let withLogprobs: Bool
-    private let usage: ([Usage]) -> Usage
+    private let usage: @Sendable ([Usage]) -> Usage
     private var silence = Silence()
     private var failed = false
     /// The answers so far.
@@ -18,7 +18,7 @@ struct AnswerSender {
     /// A sender of nothing yet; `usage` adds up what the answers cost.
     init(
         _ response: ChatResponse, choices: Int, withUsage: Bool, withLogprobs: Bool,
-        usage: @escaping ([Usage]) -> Usage
+        usage: @escaping @Sendable ([Usage]) -> Usage
     ) {
         self.response = response
         self.withUsage = withUsage
@@ -26,6 +26,9 @@ struct AnswerSender {
         self.usage = usage
         answers = Array(repeating: Answer(), count: choices)
     }
+
+    /// The whole body that the answers make.
+    var completion: JSONValue { response.completion(answers, usage(answers.map(\.usage)), logprobs: withLogprobs) }
 
     /// Whether all answers have come to their end.
     var isComplete: Bool { !failed }
@@ -36,7 +39,8 @@ struct AnswerSender {
         return answers.indices.map { .json(response.chunk($0, delta: delta, withUsage: withUsage)) }
     }
 
-    /// What to send when `event` happens.
+    /// What to send when `event` happens; inline, it would make the memory larger that waiting for it takes.
+    @inline(never)
     mutating func events(for event: AnswerEvent) -> [ServerSentEvent] {
         if silence.isDue(event) { return [.keepAlive] }
         switch event {

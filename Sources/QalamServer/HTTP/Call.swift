@@ -4,7 +4,6 @@ import Foundation
 import Hummingbird
 import Logging
 import QalamStore
-import Synchronization
 
 /// Who asks, as far as answers and accounts depend on it.
 struct Asker: Sendable {
@@ -18,8 +17,8 @@ struct Asker: Sendable {
     /// The id of the key that pays, if it isn't `key`: batches outlive requests.
     var account: String?
 
-    /// Tells when the asker has left; nil: nobody waits for the answer.
-    var departure: Departure?
+    /// Ends the answers when the asker leaves.
+    var interruption = Interruption()
 
     /// The name that turns are taken by, and that accounts are kept under.
     var client: String { key?.id ?? account ?? "" }
@@ -27,7 +26,8 @@ struct Asker: Sendable {
 
 /// A request whose sender may make it, with what handlers need to answer it.
 struct Call: Sendable {
-    private let held: HeldRequest
+    /// The request; its body can be read once.
+    let request: Request
     let context: ServerContext
     let platform: Platform
     let asker: Asker
@@ -37,18 +37,14 @@ struct Call: Sendable {
     /// Admits a request to `route`.
     /// - Throws: `APIError` if it may not, or its query is wrong
     init(_ request: Request, _ context: ServerContext, route: Route, platform: Platform) async throws {
-        held = HeldRequest(request)
+        self.request = request
         self.context = context
         self.platform = platform
         var key: APIKey?
         if let scope = route.scope { key = try await platform.access.admit(request, scope: scope) }
-        asker = Asker(
-            key: key, requestID: context.requestID, logger: context.logger, departure: Departure())
+        asker = Asker(key: key, requestID: context.requestID, logger: context.logger)
         query = try Self.read(request.uri.query ?? "", route.query)
     }
-
-    /// The request; once its body has been read, that stands in it.
-    var request: Request { held.request.withLock { $0 } }
 
     /// The part of the path called `name`.
     func parameter(_ name: String) -> String {
@@ -88,10 +84,7 @@ struct Call: Sendable {
             throw APIError.bodyTooLarge(limit: limit)
         }
         do {
-            let body = try await request.collectBody(upTo: limit)
-            // The request as it is now can still tell when its sender goes away.
-            held.request.withLock { [request] in $0 = request }
-            return Array(body.readableBytesView)
+            return Array(try await request.collectBody(upTo: limit).readableBytesView)
         } catch let error as any HTTPResponseError where error.status == .contentTooLarge {
             throw APIError.bodyTooLarge(limit: limit)
         }
@@ -136,19 +129,12 @@ struct Call: Sendable {
     }
 }
 
-/// A request whose body may be read once.
-private final class HeldRequest: Sendable {
-    let request: Mutex<Request>
-
-    init(_ request: Request) { self.request = Mutex(request) }
-}
-
 extension Shape {
     /// Whether an object without members has this shape.
     var allowsEmpty: Bool {
         switch self {
         case .object(let members): !members.contains(where: \.isRequired)
-        case .named(_, let shape): shape.allowsEmpty
+        case .named(_, let shape), .ruled(let shape, _): shape.allowsEmpty
         default: false
         }
     }

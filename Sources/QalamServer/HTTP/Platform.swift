@@ -8,7 +8,7 @@ import QalamEngine
 import QalamStore
 
 /// What all handlers share.
-struct Platform: Sendable {
+final class Platform: Sendable {
     let models: ModelList
     let store: any PlatformStore
     let configuration: ServerConfiguration
@@ -33,7 +33,7 @@ struct Platform: Sendable {
         self.logger = logger
         gate = AnswerGate(limit: configuration.answerLimit)
         pulse = Pulse(every: configuration.keepAlive)
-        let limits = RateLimits()
+        let limits = RateLimits(store: store)
         access = Access(store: store, limits: limits)
         meter = UsageMeter(store: store, limits: limits, metrics: metrics)
     }

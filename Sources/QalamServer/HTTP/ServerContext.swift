@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Hummingbird
+import NIOCore
 
 /// Answers each request in a task of its own.
 ///
@@ -22,11 +23,14 @@ struct TaskResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context ==
 package struct ServerContext: RequestContext {
     /// Hummingbird's own part.
     package var coreContext: CoreRequestContextStorage
+    /// The connection that the request came on.
+    let channel: any Channel
     /// The request's id, as its sender gets it.
     package var requestID = ""
 
     /// The context of a request from `source`.
     package init(source: Source) {
+        channel = source.channel
         coreContext = CoreRequestContextStorage(source: source)
     }
 }

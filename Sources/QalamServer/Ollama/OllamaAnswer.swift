@@ -26,7 +26,8 @@ struct OllamaAnswer: Sendable {
         }
         var response = call.events { writer in
             var answer = Answer()
-            try await generation.run { event in
+            let answers = generation.begin()
+            while let event = try await answers.next() {
                 switch event {
                 case .event(_, let event):
                     let calls = answer.calls.count

@@ -69,7 +69,8 @@ enum ResponseHandlers {
             var silence = Silence()
             for event in response.opening() { try await writer.write(Self.framed(event)) }
             var closing: [JSONValue] = []
-            try await generation.run { event in
+            let answers = generation.begin()
+            while let event = try await answers.next() {
                 if silence.isDue(event) { try await writer.write(ServerSentEvent.keepAlive.buffer) }
                 var events: [JSONValue] = []
                 switch event {
