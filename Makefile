@@ -7,10 +7,11 @@
 # make clients      run real clients of OpenAI, Anthropic and Ollama
 # make schema       send requests made from /openapi.json
 
-# Homebrew keeps libarchive apart from the system's own.
+# Homebrew keeps libarchive and libjpeg-turbo apart from others of their kind.
 BREW := $(shell command -v brew 2>/dev/null)
 ifneq ($(BREW),)
-export PKG_CONFIG_PATH := $(shell brew --prefix)/opt/libarchive/lib/pkgconfig:$(PKG_CONFIG_PATH)
+OPT := $(shell brew --prefix)/opt
+export PKG_CONFIG_PATH := $(OPT)/libarchive/lib/pkgconfig:$(OPT)/jpeg-turbo/lib/pkgconfig:$(PKG_CONFIG_PATH)
 endif
 
 HOST ?= 127.0.0.1

@@ -40,11 +40,27 @@ let package = Package(
         .systemLibrary(
             name: "CArchive", pkgConfig: "libarchive",
             providers: [.apt(["libarchive-dev"]), .brew(["libarchive"])]),
+        .systemLibrary(
+            name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+        .systemLibrary(
+            name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
+        .systemLibrary(
+            name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"]), .brew(["webp"])]),
+        .systemLibrary(
+            name: "CRSVG", pkgConfig: "librsvg-2.0", providers: [.apt(["librsvg2-dev"]), .brew(["librsvg"])]),
+        .target(name: "CQalamImages", dependencies: ["CPNG", "CJPEG", "CWebP", "CRSVG"]),
 
         // Bottom to top
         .target(name: "QalamTensors", dependencies: ["CQalamKernels"], swiftSettings: strict),
         .target(name: "QalamTokenizers", swiftSettings: strict),
         .target(name: "QalamFormats", dependencies: ["CArchive", "QalamTensors"], swiftSettings: strict),
+        .target(
+            name: "QalamImages",
+            dependencies: [
+                "CQalamImages", "QalamFormats", "QalamTensors",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
         .target(
             name: "QalamHub",
             dependencies: [
@@ -96,8 +112,8 @@ let package = Package(
         .executableTarget(
             name: "qalam",
             dependencies: [
-                "QalamEngine", "QalamFormats", "QalamHub", "QalamModels", "QalamServer", "QalamStore",
-                "QalamTensors", "QalamTokenizers", "QalamTraining",
+                "QalamEngine", "QalamFormats", "QalamHub", "QalamImages", "QalamModels", "QalamServer",
+                "QalamStore", "QalamTensors", "QalamTokenizers", "QalamTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -114,6 +130,9 @@ let package = Package(
         .testTarget(name: "QalamTokenizersTests", dependencies: ["QalamTokenizers"], swiftSettings: strict),
         .testTarget(
             name: "QalamFormatsTests", dependencies: ["QalamFormats", "QalamTensors", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "QalamImagesTests", dependencies: ["QalamFormats", "QalamImages", "QalamTensors", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "QalamHubTests",

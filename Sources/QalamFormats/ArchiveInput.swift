@@ -54,6 +54,21 @@ final class ArchiveInput {
 
     /// Moves to the next entry that holds text; nil at the end.
     func nextEntry() throws(FormatError) -> CorpusKind.Content? {
+        while let name = try nextFile() {
+            if let content = kind.content { return content }
+            let lastPart = name.split(separator: "/").last.map(String.init) ?? name
+            if let member = CorpusKind(lastPart), member.compression == nil, let content = member.content,
+                !lastPart.hasPrefix(".")
+            {
+                return content
+            }
+            skipped.append(entryPath)
+        }
+        return nil
+    }
+
+    /// Moves to the next entry that is a file, of whatever kind, and returns its name in the archive; nil at the end.
+    func nextFile() throws(FormatError) -> String? {
         while !finishedSingle {
             var entry: OpaquePointer?
             let status = archive_read_next_header(archive, &entry)
@@ -63,20 +78,14 @@ final class ArchiveInput {
             }
             guard status == ARCHIVE_OK || status == ARCHIVE_WARN, let entry else { throw failure() }
             try checkCompression()
-            if let content = kind.content {
+            if kind.content != nil {
                 finishedSingle = true
-                return content
+                return path
             }
             guard archive_entry_filetype(entry) & S_IFMT == S_IFREG else { continue }
             let name = Self.name(entry)
-            let lastPart = name.split(separator: "/").last.map(String.init) ?? name
             entryPath = "\(path): \(name)"
-            if let member = CorpusKind(lastPart), member.compression == nil, let content = member.content,
-                !lastPart.hasPrefix(".")
-            {
-                return content
-            }
-            skipped.append(entryPath)
+            return name
         }
         return nil
     }

@@ -8,7 +8,7 @@ internal import QalamTraining
 /// `qalam data`.
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "data", abstract: "Prepare data for training.", subcommands: [Pack.self])
+        commandName: "data", abstract: "Prepare data for training.", subcommands: [Pack.self, DataImages.self])
 }
 
 /// `qalam data pack`: text or conversations to memory-mapped ids.
