@@ -1,10 +1,11 @@
 # make run     build, start Qalam with the model in this repository, print the address (HOST, PORT)
 # make test    build and run every test
 # make check   format, lengths, imports, documentation
-# make bench   compare with others (all, or ONLY=train,tokenizer,matmul,generate,start,engine)
+# make bench   compare with others (all, or ONLY=train,tokenizer,matmul,generate,start,engine,server)
 # make dist    an archive of the program with Swift's runtime inside, in out/
 # make conformance  run the openai package's own tests, write docs/conformance.md
 # make clients      run real clients of OpenAI, Anthropic and Ollama
+# make schema       send requests made from /openapi.json
 # make page-check   use the page in a headless Chromium as people do
 
 # Homebrew keeps libarchive and libjpeg-turbo apart from others of their kind.
@@ -18,7 +19,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 export HOST PORT ONLY
 
-.PHONY: run build test check bench dist conformance clients page-check libraries
+.PHONY: run build test check bench dist conformance clients schema page-check libraries
 
 run: build
 	@.build/release/qalam serve --host "$(HOST)" --port "$(PORT)"
@@ -46,6 +47,9 @@ clients: build
 
 page-check: build
 	@Benchmarks/page-check.sh
+
+schema: build
+	@Benchmarks/schema.sh
 
 libraries:
 	@scripts/install-system-libraries.sh

@@ -96,10 +96,11 @@ let package = Package(
         .target(
             name: "QalamServer",
             dependencies: [
-                "CQalamPage", "QalamEngine", "QalamModels", "QalamStore",
+                "CQalamPage", "QalamEngine", "QalamImages", "QalamModels", "QalamStore",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -151,7 +152,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "QalamEngineTests",
-            dependencies: ["QalamEngine", "QalamModels", "QalamTensors", "QalamTokenizers", "TestSupport"],
+            dependencies: [
+                "QalamEngine", "QalamImages", "QalamModels", "QalamTensors", "QalamTokenizers", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "QalamTrainingTests",
@@ -162,7 +165,7 @@ let package = Package(
         .testTarget(
             name: "QalamServerTests",
             dependencies: [
-                "QalamEngine", "QalamServer", "QalamStore",
+                "QalamEngine", "QalamImages", "QalamServer", "QalamStore",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares Qalam with other programs, side by side in one run, and writes Benchmarks/results/latest.json.
 
-    bench.py [--only train,tokenizer,matmul,generate,start,engine] [--quick] [--shapes a,b,c]
+    bench.py [--only train,tokenizer,matmul,generate,start,engine,server] [--quick] [--shapes a,b,c]
 
 Each comparison alternates between ours and the other's and takes medians. Rows that were not run keep their last value.
 """
@@ -10,6 +10,7 @@ import sys
 
 import comparisons
 import engine
+import overhead
 from harness import BenchError, merge_rows, progress, table, ROOT
 
 COMPARISONS = {
@@ -19,6 +20,7 @@ COMPARISONS = {
     "generate": comparisons.generate,
     "start": comparisons.start,
     "engine": engine.engine,
+    "server": overhead.server,
 }
 
 

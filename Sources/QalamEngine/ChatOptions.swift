@@ -32,6 +32,8 @@ public struct ChatOptions: Sendable, Equatable {
     public var adapter: String?
     /// Whether a model that can think aloud does; nil leaves it to the template.
     public var thinking: Bool?
+    /// What comes behind the text to be written, when a text is continued.
+    public var suffix: String?
     /// More variables for the chat template: names, and values as JSON text.
     public var templateVariables: [String: String] = [:]
 

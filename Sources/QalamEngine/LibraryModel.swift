@@ -41,7 +41,7 @@ public struct LibraryModel: ChatModel, EmbeddingModel, RerankModel {
         _ messages: [ChatMessage], _ options: ChatOptions
     ) async throws -> AsyncThrowingStream<TextEvent, any Error> {
         let lease = try await library.lease(id)
-        return held(lease, try await chatModel(lease).chat(messages, options))
+        return try await loaded(lease).chat(messages, options, keeping: lease)
     }
 
     /// Continues a text; the model stays open at least until the stream has ended or is dropped.
@@ -49,31 +49,31 @@ public struct LibraryModel: ChatModel, EmbeddingModel, RerankModel {
         _ input: TextInput, _ options: ChatOptions
     ) async throws -> AsyncThrowingStream<TextEvent, any Error> {
         let lease = try await library.lease(id)
-        return held(lease, try await chatModel(lease).complete(input, options))
+        return try await loaded(lease).complete(input, options, keeping: lease)
     }
 
     /// How likely the model thinks a text.
     public func score(_ input: TextInput, _ options: ChatOptions) async throws -> [ScoredToken] {
         let lease = try await library.lease(id)
-        return try await chatModel(lease).score(input, options)
+        return try await loaded(lease).score(input, options)
     }
 
     /// The ids of a text.
     public func tokenize(_ text: String, addSpecial: Bool) async throws -> [Int32] {
         let lease = try await library.lease(id)
-        return try await chatModel(lease).tokenize(text, addSpecial: addSpecial)
+        return try await loaded(lease).tokenize(text, addSpecial: addSpecial)
     }
 
     /// The text of ids.
     public func detokenize(_ tokens: [Int32]) async throws -> String {
         let lease = try await library.lease(id)
-        return try await chatModel(lease).detokenize(tokens)
+        return try await loaded(lease).detokenize(tokens)
     }
 
     /// How many tokens `chat` would read.
     public func countTokens(_ messages: [ChatMessage], _ options: ChatOptions) async throws -> Int {
         let lease = try await library.lease(id)
-        return try await chatModel(lease).countTokens(messages, options)
+        return try await loaded(lease).countTokens(messages, options)
     }
 
     /// One vector for each text.
@@ -88,28 +88,9 @@ public struct LibraryModel: ChatModel, EmbeddingModel, RerankModel {
         return try await ranker(lease).rerank(query, documents)
     }
 
-    private func chatModel(_ lease: ServedLibrary.Lease) throws(EngineError) -> any ChatModel {
-        guard let model = lease.model as? any ChatModel else { throw .unsupported(model: id, what: "write text") }
+    private func loaded(_ lease: ServedLibrary.Lease) throws(EngineError) -> LoadedModel {
+        guard let model = lease.model as? LoadedModel else { throw .unsupported(model: id, what: "write text") }
         return model
-    }
-
-}
-
-/// The same events, with the lease held until they end or are dropped.
-private func held<Event: Sendable>(
-    _ lease: ServedLibrary.Lease, _ events: AsyncThrowingStream<Event, any Error>
-) -> AsyncThrowingStream<Event, any Error> {
-    AsyncThrowingStream { continuation in
-        let task = Task {
-            defer { withExtendedLifetime(lease) {} }
-            do {
-                for try await event in events { continuation.yield(event) }
-                continuation.finish()
-            } catch {
-                continuation.finish(throwing: error)
-            }
-        }
-        continuation.onTermination = { _ in task.cancel() }
     }
 }
 
@@ -140,7 +121,12 @@ public struct LibraryDrawing: ImageModel {
         guard let model = lease.model as? any ImageModel else {
             throw EngineError.unsupported(model: id, what: "draw pictures")
         }
-        return held(lease, try await model.draw(request))
+        let events = try await model.draw(request)
+        return AsyncThrowingStream {
+            defer { withExtendedLifetime(lease) {} }
+            var iterator = events.makeAsyncIterator()
+            return try await iterator.next()
+        }
     }
 }
 

@@ -95,6 +95,13 @@ public struct LoadedModel: ChatModel {
     public func chat(
         _ messages: [ChatMessage], _ options: ChatOptions
     ) async throws -> AsyncThrowingStream<TextEvent, any Error> {
+        try await chat(messages, options, keeping: nil)
+    }
+
+    /// Answers a conversation; `owner` is kept as long as the stream is.
+    func chat(
+        _ messages: [ChatMessage], _ options: ChatOptions, keeping owner: (any Sendable)?
+    ) async throws -> AsyncThrowingStream<TextEvent, any Error> {
         try options.validate()
         let text = try conversation.render(messages, options)
         let prompt = tokenizer.encode(text)
@@ -103,14 +110,22 @@ public struct LoadedModel: ChatModel {
         let reader = AnswerReader(
             conversation.format, tools: Set(options.visibleTools.map(\.name)), parallel: options.parallelToolCalls,
             isThinking: isThinking)
-        var reading = TextStream.Reading(stop: options.stop, promptTokens: prompt.count)
+        var reading = TextReader.Reading(stop: options.stop, promptTokens: prompt.count)
+        reading.isScored = options.logprobs != nil
         reading.callID = CallIDs(conversation.format.calls, seed: options.sampling.seed, turn: prompt.count).id
-        return try generate(prompt, options, matcher, reader, reading)
+        return try generate(prompt, options, matcher, TextReader(tokenizer, reader, reading), keeping: owner)
     }
 
     /// Continues a text as it stands, without a template.
     public func complete(
         _ input: TextInput, _ options: ChatOptions
+    ) async throws -> AsyncThrowingStream<TextEvent, any Error> {
+        try await complete(input, options, keeping: nil)
+    }
+
+    /// Continues a text; `owner` is kept as long as the stream is.
+    func complete(
+        _ input: TextInput, _ options: ChatOptions, keeping owner: (any Sendable)?
     ) async throws -> AsyncThrowingStream<TextEvent, any Error> {
         guard options.tools.isEmpty else {
             throw EngineError.badOption(name: "tools", why: "can't be had without a conversation.")
@@ -118,32 +133,36 @@ public struct LoadedModel: ChatModel {
         guard options.thinking == nil else {
             throw EngineError.badOption(name: "thinking", why: "can't be had without a conversation.")
         }
-        let prompt = try tokens(of: input)
+        var (prompt, stops) = (try tokens(of: input), Set<TokenID>())
+        if let suffix = options.suffix {
+            guard let marks = FillMarks(tokenizer) else {
+                throw EngineError.badOption(
+                    name: "suffix", why: "needs a model that was taught to fill gaps, with tokens for that.")
+            }
+            let start = tokenizer.sequencePrefix
+            if case .text(let text) = input { prompt = tokenizer.encode(text, allowSpecial: false) }
+            prompt = start + marks.prompt(prompt, tokenizer.encode(suffix, allowSpecial: false))
+            stops = marks.stops
+        }
         var constraint = options
         constraint.thinking = false
         let matcher = try await grammars.matcher(constraint, isThinking: false)
-        let reading = TextStream.Reading(stop: options.stop, promptTokens: prompt.count, continuesText: true)
-        return try generate(prompt, options, matcher, AnswerReader(), reading)
+        let reading = TextReader.Reading(
+            stop: options.stop, promptTokens: prompt.count, continuesText: true, isScored: options.logprobs != nil)
+        let reader = TextReader(tokenizer, AnswerReader(), reading)
+        return try generate(prompt, options, matcher, reader, keeping: owner, alsoStopping: stops)
     }
 
     private func generate(
-        _ prompt: [TokenID], _ options: ChatOptions, _ matcher: GrammarMatcher?, _ reader: AnswerReader,
-        _ reading: TextStream.Reading
+        _ prompt: [TokenID], _ options: ChatOptions, _ matcher: GrammarMatcher?, _ reader: TextReader,
+        keeping owner: (any Sendable)?, alsoStopping stops: Set<TokenID> = []
     ) throws -> AsyncThrowingStream<TextEvent, any Error> {
         var request = try request(prompt, options)
         request.grammar = matcher
+        request.stopTokens.formUnion(stops)
         request.logprobs = options.logprobs
         request.speculation = options.speculation ?? (hasDraft ? .draft(length: 4) : .off)
-        let events = try engine.generate(request)
-        var reading = reading
-        reading.isScored = options.logprobs != nil
-        let text = TextStream(tokenizer, reader, reading)
-        return AsyncThrowingStream { continuation in
-            let task = Task {
-                await text.run(events, into: continuation)
-            }
-            continuation.onTermination = { _ in task.cancel() }
-        }
+        return TextStream.make(try engine.generate(request), reader, keeping: owner)
     }
 
     /// A request for the engine, with what all kinds of work have in common.

@@ -38,7 +38,6 @@ struct SequenceState {
         self.request = request
         self.limit = limit
         tokens = request.prompt
-        tokens.reserveCapacity(min(limit, request.prompt.count + min(request.maxTokens, 512)))
         sampler = Sampler(request.sampling, prompt: request.prompt)
         proposalLength = ProposalLength(most: request.speculation.length)
         grammar = request.grammar
@@ -69,6 +68,7 @@ struct SequenceState {
     /// Notes that it begins to run; what was reused the first time counts.
     mutating func begin(_ emit: (Int, GenerationEvent) -> Void) {
         guard reused == nil else { return }
+        tokens.reserveCapacity(min(limit, request.prompt.count + min(request.maxTokens, 512)))
         reused = min(cached, request.prompt.count)
         emit(id, .started(cachedTokens: cached))
     }

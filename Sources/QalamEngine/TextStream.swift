@@ -1,9 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import QalamTokenizers
+internal import Synchronization
 
 /// Turns a stream of tokens into a stream of text: whole characters only, told apart into reasoning, text and tool
 /// calls, ended by stop strings.
-struct TextStream: Sendable {
+///
+/// It works when it is asked for the next piece, in the task of whoever asks.
+final class TextStream: Sendable {
+    private let state: Mutex<State>
+    private let owner: (any Sendable)?
+
+    /// The text of `events`; dropping it ends them and lets go of `owner`, which is kept till then.
+    static func make(
+        _ events: AsyncThrowingStream<GenerationEvent, any Error>, _ reader: TextReader, keeping owner: (any Sendable)?
+    ) -> AsyncThrowingStream<TextEvent, any Error> {
+        let stream = TextStream(events, reader, owner)
+        return AsyncThrowingStream { try await stream.next() }
+    }
+
+    private struct State: Sendable {
+        var reader: TextReader
+        /// Nil: the text is over.
+        var events: AsyncThrowingStream<GenerationEvent, any Error>?
+        /// Pieces that are ready, the next one last.
+        var ready: [TextEvent] = []
+    }
+
+    private init(
+        _ events: AsyncThrowingStream<GenerationEvent, any Error>, _ reader: TextReader, _ owner: (any Sendable)?
+    ) {
+        self.owner = owner
+        state = Mutex(State(reader: reader, events: events))
+    }
+
+    private func next() async throws -> TextEvent? {
+        while true {
+            let (piece, events) = state.withLock { ($0.ready.popLast(), $0.events) }
+            if let piece { return piece }
+            guard let events else { return nil }
+            var iterator = events.makeAsyncIterator()
+            let event = try await iterator.next()
+            state.withLock { state in
+                guard let event else {
+                    state.events = nil
+                    return
+                }
+                let (pieces, isOver) = state.reader.take(event)
+                state.ready = pieces.reversed()
+                if isOver { state.events = nil }
+            }
+        }
+    }
+}
+
+/// What `TextStream` knows between two tokens.
+struct TextReader: Sendable {
     /// What an answer is read by.
     struct Reading: Sendable {
         var stop: [String] = []
@@ -39,26 +90,8 @@ struct TextStream: Sendable {
         usage = Usage(promptTokens: reading.promptTokens, completionTokens: 0)
     }
 
-    /// Forwards `events` as text until they end, a stop string appears or the consumer leaves.
-    func run(
-        _ events: AsyncThrowingStream<GenerationEvent, any Error>,
-        into continuation: AsyncThrowingStream<TextEvent, any Error>.Continuation
-    ) async {
-        var state = self
-        do {
-            for try await event in events {
-                let (texts, isOver) = state.take(event)
-                for text in texts { continuation.yield(text) }
-                if isOver { break }
-            }
-            continuation.finish()
-        } catch {
-            continuation.finish(throwing: error)
-        }
-    }
-
     /// What an event leads to, and whether the answer is over.
-    private mutating func take(_ event: GenerationEvent) -> ([TextEvent], isOver: Bool) {
+    mutating func take(_ event: GenerationEvent) -> ([TextEvent], isOver: Bool) {
         var texts: [TextEvent] = []
         switch event {
         case .started(let cachedTokens): usage.cachedTokens = cachedTokens

@@ -2,6 +2,7 @@
 
 import Foundation
 package import Hummingbird
+import HummingbirdCore
 import HummingbirdTLS
 public import Logging
 import NIOCore
@@ -71,12 +72,16 @@ public struct QalamServer: Sendable {
             shelf: shelf, logger: logger)
         let tls = try tlsConfiguration()
         return Application(
-            router: makeRouter(platform),
-            server: try tls.map { try .tls(.http1(), tlsConfiguration: $0) } ?? .http1(),
+            responder: TaskResponder(inner: makeRouter(platform).buildResponder()),
+            server: HTTPServerBuilder { responder in
+                let channel = LoopChannel(base: HTTP1Channel(responder: responder, configuration: .watched))
+                return try tls.map { try TLSChannel(channel, tlsConfiguration: $0) } ?? channel
+            },
             configuration: .init(address: .hostname(configuration.host, port: configuration.port)),
             services: [
-                platform.meter, BatchRunner(platform) { try await BatchAnswers.answer($0, $1, platform, $2) },
-                BackgroundRunner(platform),
+                platform.meter, platform.pulse,
+                BatchRunner(platform) { try await BatchAnswers.answer($0, $1, platform, $2) },
+                BackgroundRunner(platform), Sweeper(platform: platform),
             ],
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? configuration.port

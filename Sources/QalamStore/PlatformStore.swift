@@ -36,6 +36,12 @@ public protocol PlatformStore: Sendable {
     /// The labels on the page's conversations of `owner`, each with how many have it, in the order of the alphabet.
     func chatLabels(owner: String) async throws -> [(label: String, count: Int)]
 
+    /// Takes a request of `key`, and `tokens` that earlier ones have used, from its minute, which refills evenly.
+    /// - Returns: nil, or the seconds until there is one again
+    func spend(_ key: APIKey, tokens: Int, at time: Double) async throws -> Double?
+    /// Removes what has expired, and what killed requests have left.
+    func sweep() async throws
+
     /// Takes or prolongs the lease called `name` for `holder`; false if another holder has it.
     func claim(_ name: String, holder: String, seconds: Int) async throws -> Bool
     /// Gives a lease back.

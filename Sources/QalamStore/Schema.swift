@@ -8,7 +8,9 @@ enum Schema {
         migrator.registerMigration("001 documents") { try $0.execute(sql: documents) }
         migrator.registerMigration("002 keys and usage") { try $0.execute(sql: keys) }
         migrator.registerMigration("003 leases") { try $0.execute(sql: leases) }
-        migrator.registerMigration("005 chats") { try $0.execute(sql: chats) }
+        migrator.registerMigration("004 allowances") { try $0.execute(sql: allowances) }
+        migrator.registerMigration("005 images") { try $0.execute(sql: images) }
+        migrator.registerMigration("006 chats") { try $0.execute(sql: chats) }
         return migrator
     }
 
@@ -65,6 +67,9 @@ enum Schema {
         "CREATE INDEX responses_by_status ON responses (status);",
     ].joined(separator: "\n")
 
+    private static let images = table(
+        "images", "CHECK (length(json_extract(body, '$.sha256')) = 64),")
+
     private static let keys = """
         CREATE TABLE api_keys (
             id TEXT PRIMARY KEY CHECK (id <> ''),
@@ -100,6 +105,16 @@ enum Schema {
         table("chat_messages", parent: "chats"),
         "CREATE INDEX chats_by_update ON chats (owner, updated);",
     ].joined(separator: "\n")
+
+    /// What is left of a key's minute at a time (Unix seconds).
+    private static let allowances = """
+        CREATE TABLE allowances (
+            key TEXT PRIMARY KEY,
+            requests REAL NOT NULL,
+            tokens REAL NOT NULL,
+            time REAL NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
 
     private static let leases = """
         CREATE TABLE leases (

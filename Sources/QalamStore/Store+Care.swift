@@ -21,7 +21,7 @@ extension Store {
         let copy = try DatabaseQueue(path: part.appending(path: "qalam.sqlite").path)
         try database.backup(to: copy)
         var total = (files: 0, bytes: 0)
-        for table in ["files", "upload_parts"] {
+        for table in ["files", "images", "upload_parts"] {
             let rows = try copy.read { try Row.fetchAll($0, sql: "SELECT sequence, id, body FROM \(table)") }
             for row in rows {
                 let id: String = row["id"]
@@ -44,19 +44,27 @@ extension Store {
     /// Removes files that have expired, and bytes that no record has spoken of for a day: what killed requests left.
     public func sweep() async throws {
         let now = Int(Date().timeIntervalSince1970)
-        try await database.write { database in
-            try database.execute(
-                sql: "DELETE FROM files WHERE json_extract(body, '$.expires_at') <= ?", arguments: [now])
-            try database.execute(
+        let expired = try await database.write { database in
+            let files = try ["files", "images"].flatMap { table in
+                try String.fetchAll(
+                    database, sql: "DELETE FROM \(table) WHERE json_extract(body, '$.expires_at') <= ? RETURNING id",
+                    arguments: [now])
+            }
+            let parts = try String.fetchAll(
+                database,
                 sql: """
                     DELETE FROM upload_parts WHERE parent IN (
                         SELECT id FROM uploads WHERE status = 'pending' AND json_extract(body, '$.expires_at') <= ?)
+                    RETURNING id
                     """, arguments: [now])
+            return files + parts
         }
+        for name in expired { try blobs.remove(name) }
         let old = try blobs.names(olderThan: 86_400)
         guard !old.isEmpty else { return }
         let known = try await database.read { database in
-            try Set(String.fetchAll(database, sql: "SELECT id FROM files UNION ALL SELECT id FROM upload_parts"))
+            let tables = ["files", "images", "upload_parts"].map { "SELECT id FROM \($0)" }
+            return try Set(String.fetchAll(database, sql: tables.joined(separator: " UNION ALL ")))
         }
         for name in old where !known.contains(name) { try blobs.remove(name) }
     }

@@ -8,7 +8,7 @@ internal import Yams
 
 /// All that can be set of a server: by flags, else by the environment, else by a file, else as it is here.
 struct ServeSettings: Codable, Equatable {
-    var model = ["models/qalam-mini"]
+    var model = ["models/qalam-mini", "models/qalam-draw-mini"]
     var lora: [String] = []
     var draft: String?
     var keepAlive: Int?

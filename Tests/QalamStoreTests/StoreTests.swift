@@ -182,9 +182,49 @@ struct StoreFolderTests {
             for (name, end) in [("file-1", "null"), ("file-2", "1"), ("file-3", "99999999999")] {
                 let body = #"{"bytes":6,"sha256":"\#(hash)","expires_at":\#(end)}"#
                 try await store.apply([.insert(RecordKey(.file, name), created: 1, body: body)])
+                let writer = try store.blobs.writer(name)
+                try await writer.append(Data(name.utf8))
+                _ = try await writer.finish()
             }
             try await store.sweep()
             #expect(try await store.list(RecordQuery(.file)).records.map(\.id) == ["file-1", "file-3"])
+            #expect(try ["file-1", "file-2", "file-3"].map { try store.blobs.contains($0) } == [true, false, true])
+        }
+    }
+
+    @Test("what one server does to keys, another on the same store knows at once")
+    func keysElsewhere() async throws {
+        try await withFolder { folder in
+            let (first, second) = (try Store(folder), try Store(folder))
+            #expect(try await second.identify(secret: nil) == (nil, false))
+            for number in 0..<20 {
+                let key = APIKey(name: "k\(number)", scopes: [.infer], created: 1)
+                let secret = try await first.add(key)
+                #expect(try await second.identify(secret: secret).key?.id == key.id)
+                #expect(try await first.identify(secret: secret).key?.id == key.id)
+                try await (number.isMultiple(of: 2) ? first : second).revoke(key.id, at: 5)
+                #expect(try await second.identify(secret: secret).key?.revoked == 5)
+                #expect(try await first.identify(secret: secret).key?.revoked == 5)
+            }
+            #expect(try await second.identify(secret: "none") == (nil, true))
+        }
+    }
+
+    @Test("two stores on one folder share a key's minute, which refills evenly")
+    func allowance() async throws {
+        try await withFolder { folder in
+            let stores = [try Store(folder), try Store(folder)]
+            let key = APIKey(name: "k", scopes: [.infer], created: 1, requestsPerMinute: 2, tokensPerMinute: 60)
+            var waits: [Double?] = []
+            for number in 0..<4 { waits.append(try await stores[number % 2].spend(key, tokens: 0, at: 1000)) }
+            #expect(waits == [nil, nil, 30, 30])
+            #expect(try await stores[0].spend(key, tokens: 0, at: 1015) == 15)
+            #expect(try await stores[1].spend(key, tokens: 0, at: 1030) == nil)
+            // Tokens are told of later, and may be more than there were.
+            #expect(try await stores[0].spend(key, tokens: 70, at: 1060) == 11)
+            #expect(try await stores[1].spend(key, tokens: 0, at: 1071) == nil)
+            let free = APIKey(name: "f", scopes: [.infer], created: 1)
+            #expect(try await stores[0].spend(free, tokens: 1_000_000, at: 1000) == nil)
         }
     }
 

@@ -29,7 +29,7 @@ struct Access: Sendable {
         }
         // An administrator may do everything.
         guard key.scopes.contains(scope) || key.scopes.contains(.admin) else { throw APIError.scope(scope) }
-        if counted { try limits.enter(key) }
+        if counted { try await limits.enter(key) }
         return key
     }
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Hummingbird
 import QalamEngine
 
 /// Turns what happens to answers into the events of one stream; knows nothing of sockets.
-struct AnswerSender {
+struct AnswerSender: Sendable {
     /// The parts that all chunks have in common.
     private let response: ChatResponse
     /// Whether the client asked for usage at the end.
     private let withUsage: Bool
     private let withLogprobs: Bool
-    private let usage: ([Usage]) -> Usage
+    private let usage: @Sendable ([Usage]) -> Usage
     private var silence = Silence()
     private var failed = false
     /// The answers so far.
@@ -18,7 +19,7 @@ struct AnswerSender {
     /// A sender of nothing yet; `usage` adds up what the answers cost.
     init(
         _ response: ChatResponse, choices: Int, withUsage: Bool, withLogprobs: Bool,
-        usage: @escaping ([Usage]) -> Usage
+        usage: @escaping @Sendable ([Usage]) -> Usage
     ) {
         self.response = response
         self.withUsage = withUsage
@@ -27,26 +28,30 @@ struct AnswerSender {
         answers = Array(repeating: Answer(), count: choices)
     }
 
+    /// The whole body that the answers make.
+    var completion: JSONValue { response.completion(answers, usage(answers.map(\.usage)), logprobs: withLogprobs) }
+
     /// Whether all answers have come to their end.
     var isComplete: Bool { !failed }
 
     /// The first chunk of each choice: who speaks, once, in the order of their indexes.
-    func opening() -> [ServerSentEvent] {
+    func opening() -> ByteBuffer {
         let delta: JSONValue = ["role": "assistant", "content": "", "refusal": nil]
-        return answers.indices.map { .json(response.chunk($0, delta: delta, withUsage: withUsage)) }
+        return .joining(answers.indices.map { .json(response.chunk($0, delta: delta, withUsage: withUsage)) })
     }
 
-    /// What to send when `event` happens.
-    mutating func events(for event: AnswerEvent) -> [ServerSentEvent] {
-        if silence.isDue(event) { return [.keepAlive] }
+    /// What to send when `event` happens; inline, it would make the memory larger that waiting for it takes.
+    @inline(never)
+    mutating func buffer(for event: AnswerEvent) -> ByteBuffer? {
+        if silence.isDue(event) { return ServerSentEvent.keepAlive.buffer }
         switch event {
         case .event(let choice, let event):
             answers[choice].take(event)
-            return [chunk(choice, event)]
+            return chunk(choice, event).buffer
         case .failed(let error):
             failed = true
-            return [.json(APIError(error).json)]
-        case .tick: return []
+            return ServerSentEvent.json(APIError(error).json).buffer
+        case .tick, .ended: return nil
         }
     }
 
@@ -78,8 +83,8 @@ struct AnswerSender {
     }
 
     /// The end: usage if asked for, and the mark that all went well.
-    func closing() -> [ServerSentEvent] {
-        if failed { return [] }
-        return (withUsage ? [.json(response.usageChunk(usage(answers.map(\.usage))))] : []) + [.done]
+    func closing() -> ByteBuffer {
+        if failed { return ByteBuffer() }
+        return .joining((withUsage ? [.json(response.usageChunk(usage(answers.map(\.usage))))] : []) + [.done])
     }
 }

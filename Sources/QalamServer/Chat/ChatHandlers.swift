@@ -20,20 +20,21 @@ enum ChatHandlers {
         guard chat.stream else {
             return try await call.watched { try await finish(chat, body, generation, response, call.platform.store) }
         }
+        // What a stream doesn't need is not held as long as it waits.
+        let sender = AnswerSender(
+            response, choices: chat.choices, withUsage: chat.includeUsage, withLogprobs: chat.options.logprobs != nil,
+            usage: { generation.usage($0) })
+        let keep: (@concurrent @Sendable (JSONValue) async throws -> Void)? =
+            chat.store ? { @Sendable in try await StoredChatHandlers.keep($0, chat, body, call.platform.store) } : nil
         return call.events { writer in
-            var sender = AnswerSender(
-                response, choices: chat.choices, withUsage: chat.includeUsage,
-                withLogprobs: chat.options.logprobs != nil, usage: { generation.usage($0) })
-            try await writer.write(contentsOf: sender.opening().map(\.buffer))
-            try await generation.run { event in
-                for event in sender.events(for: event) { try await writer.write(event.buffer) }
+            var sender = sender
+            try await writer.write(sender.opening())
+            let answers = generation.begin()
+            while let event = try await answers.next() {
+                if let buffer = sender.buffer(for: event) { try await writer.write(buffer) }
             }
-            if chat.store, sender.isComplete {
-                let usage = generation.usage(sender.answers.map(\.usage))
-                let completion = response.completion(sender.answers, usage, logprobs: chat.options.logprobs != nil)
-                try await StoredChatHandlers.keep(completion, chat, body, call.platform.store)
-            }
-            try await writer.write(contentsOf: sender.closing().map(\.buffer))
+            if sender.isComplete { try await keep?(sender.completion) }
+            try await writer.write(sender.closing())
         }
     }
 

@@ -19,6 +19,11 @@ enum ChatMessageShapes {
                     .may("refusal", .text),
                     .may("audio", .refused("audio is not supported.")),
                     .may("function_call", .refused("function calls are not supported: use tool_calls.")),
+                ],
+                rules: [
+                    .some(
+                        of: ["content", "tool_calls", "refusal"],
+                        wanted: "a string or an array of parts, unless there are tool_calls")
                 ]),
             .init("tool", [.must("content", content), .must("tool_call_id", .word)]),
             .init("function", refused: "messages of functions are not supported: use tools."),
@@ -53,10 +58,9 @@ enum ChatMessageShapes {
         ])
 
     /// The conversation that checked messages make.
-    /// - Throws: `APIError` if an assistant's message says and does nothing
-    static func conversation(_ messages: JSONValue?) throws(APIError) -> [ChatMessage] {
+    static func conversation(_ messages: JSONValue?) -> [ChatMessage] {
         var conversation: [ChatMessage] = []
-        for (index, message) in (messages?.elements ?? []).enumerated() {
+        for message in messages?.elements ?? [] {
             let role = message["role"]?.text ?? ""
             let calls = (message["tool_calls"]?.elements ?? []).map { call in
                 ToolCall(
@@ -64,10 +68,6 @@ enum ChatMessageShapes {
                     arguments: call["function"]?["arguments"]?.text ?? "{}")
             }
             let text = text(message["content"]) ?? message["refusal"]?.text
-            guard text != nil || !calls.isEmpty else {
-                throw RequestField(path: "messages[\(index)].content", value: .null).missing(
-                    "a string or an array of parts")
-            }
             conversation.append(
                 ChatMessage(
                     role: role, content: text ?? "", name: message["name"]?.text, toolCalls: calls,

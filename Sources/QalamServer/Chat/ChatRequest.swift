@@ -29,7 +29,7 @@ package struct ChatRequest: Sendable, Equatable {
     package init(_ body: JSONValue, _ configuration: ServerConfiguration = .init()) throws(APIError) {
         try ChatShapes.request.check(RequestField(body: body))
         model = body["model"]?.text
-        messages = try ChatMessageShapes.conversation(body["messages"])
+        messages = ChatMessageShapes.conversation(body["messages"])
         try SamplingFields.read(body, into: &options)
         options.maxTokens = body["max_completion_tokens"]?.int ?? body["max_tokens"]?.int
         choices = body["n"]?.int ?? 1
@@ -46,7 +46,7 @@ package struct ChatRequest: Sendable, Equatable {
         }
         ToolFields.effort(body["reasoning_effort"]?.text, into: &options)
         try readTools(body, configuration)
-        try checkCombinations(body)
+        try ToolFields.check(options)
     }
 
     /// Every field that OpenAI or this server knows.
@@ -79,22 +79,5 @@ package struct ChatRequest: Sendable, Equatable {
             options.toolChoice = allowed["mode"]?.text == "required" ? .required : .auto
         default: options.toolChoice = .auto
         }
-    }
-
-    private func checkCombinations(_ body: JSONValue) throws(APIError) {
-        func isThere(_ name: String) -> Bool { body[name] != nil && body[name] != .null }
-        func wrong(_ name: String, _ why: String) -> APIError {
-            APIError(why, param: name, code: "invalid_parameter_combination")
-        }
-        if isThere("max_tokens"), isThere("max_completion_tokens") {
-            throw wrong("max_tokens", "max_tokens and max_completion_tokens mean the same: give one of them.")
-        }
-        if isThere("stream_options"), !stream {
-            throw wrong("stream_options", "stream_options is only allowed when stream is true.")
-        }
-        if isThere("top_logprobs"), body["top_logprobs"]?.int != 0, options.logprobs == nil {
-            throw wrong("top_logprobs", "top_logprobs is only allowed when logprobs is true.")
-        }
-        try ToolFields.check(options)
     }
 }

@@ -4,7 +4,18 @@
 enum ChatShapes {
     /// The body of `POST /v1/chat/completions`.
     static let request = Shape.named(
-        "CreateChatCompletion", .object(honoured + SamplingFields.members + withoutEffect + refused))
+        "CreateChatCompletion",
+        .ruled(
+            .object(honoured + SamplingFields.members + withoutEffect + refused),
+            [
+                .either(
+                    "max_tokens", "max_completion_tokens",
+                    "max_tokens and max_completion_tokens mean the same: give one of them."),
+                .streamOptions,
+                Shape.Rule(
+                    [.value("top_logprobs", [.null, 0]), .value("logprobs", [true])], blame: "top_logprobs",
+                    "top_logprobs is only allowed when logprobs is true."),
+            ]))
 
     /// The most answers to one conversation.
     private static let choiceLimit = 16

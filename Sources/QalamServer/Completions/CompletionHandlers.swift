@@ -35,7 +35,8 @@ enum CompletionHandlers {
                     index, text: echo.text, tokens: completion.logprobs.map { _ in echo.tokens }, offset: 0)
                 try await writer.write(ServerSentEvent.json(chunk).buffer)
             }
-            try await generation?.run { event in
+            let answers = generation?.begin()
+            while let event = try await answers?.next() {
                 if silence.isDue(event) { try await writer.write(ServerSentEvent.keepAlive.buffer) }
                 switch event {
                 case .event(let index, .text(let text, let tokens)):
@@ -50,7 +51,7 @@ enum CompletionHandlers {
                 case .failed(let error):
                     failed = true
                     try await writer.write(ServerSentEvent.json(APIError(error).json).buffer)
-                case .event, .tick: break
+                case .event, .tick, .ended: break
                 }
             }
             guard !failed else { return }

@@ -30,21 +30,23 @@ struct CompletionRequest: Sendable {
     /// The shape of the body.
     static let shape = Shape.named(
         "CreateCompletion",
-        .object(
-            [
-                .may("model", .word), .must("prompt", input), .may("best_of", .integer(1...16)), .may("echo", .bool),
-                .may("logprobs", .integer(0...20)), .may("max_tokens", .count), .may("n", .integer(1...16)),
-                .may("stop", SamplingFields.stop), .may("stream", .bool),
-                .may(
-                    "stream_options",
-                    .object([
-                        .may("include_usage", .bool),
-                        .may(
-                            "include_obfuscation",
-                            .only([false], because: "obfuscation of streams is not supported.")),
-                    ])),
-                .may("suffix", .refused("the models served here only continue texts.")), .may("user", .text),
-            ] + SamplingFields.members))
+        .ruled(
+            .object(
+                [
+                    .may("model", .word), .must("prompt", input), .may("best_of", .integer(1...16)),
+                    .may("echo", .bool),
+                    .may("logprobs", .integer(0...20)), .may("max_tokens", .count), .may("n", .integer(1...16)),
+                    .may("stop", SamplingFields.stop), .may("stream", .bool),
+                    .may(
+                        "stream_options",
+                        .object([
+                            .may("include_usage", .bool),
+                            .may(
+                                "include_obfuscation",
+                                .only([false], because: "obfuscation of streams is not supported.")),
+                        ])),
+                    .may("suffix", .text), .may("user", .text),
+                ] + SamplingFields.members), [.streamOptions]))
 
     /// The shape of the answer.
     static let answer = Shape.named(
@@ -74,15 +76,14 @@ struct CompletionRequest: Sendable {
         includeUsage = body["stream_options"]?["include_usage"]?.flag ?? false
         try SamplingFields.read(body, into: &options)
         options.maxTokens = body["max_tokens"]?.int ?? 16
+        options.suffix = body["suffix"]?.text
         options.logprobs = logprobs ?? (candidates > choices ? 0 : nil)
         func wrong(_ name: String, _ why: String) -> APIError {
             APIError("\(name): \(why)", param: name, code: "invalid_parameter_combination")
         }
         if candidates < choices { throw wrong("best_of", "must be at least n, which is \(choices).") }
         if candidates > choices, stream { throw wrong("best_of", "can't be streamed when it is greater than n.") }
-        if body["stream_options"].map({ $0 != .null }) ?? false, !stream {
-            throw wrong("stream_options", "is only allowed when stream is true.")
-        }
+        if options.suffix != nil, echo { throw wrong("suffix", "can't be had with echo.") }
         if options.maxTokens == 0, !echo { throw wrong("max_tokens", "may be 0 only when echo is true.") }
         guard prompts.count * candidates <= 256 else {
             throw wrong("prompt", "asks for \(prompts.count * candidates) answers, too many at once.")

@@ -24,7 +24,7 @@ enum UploadHandlers {
     private static let lifetime = 3600
     private static let completion = Shape.named(
         "CompleteUpload",
-        .object([.must("part_ids", .array(.word, 1...10_000)), .may("md5", .string(32...32))]))
+        .object([.must("part_ids", .distinct(.array(.word, 1...10_000))), .may("md5", .string(32...32))]))
 
     private static func create(_ call: Call) async throws -> Response {
         let body = try await call.json(FileShapes.newUpload)
@@ -72,9 +72,6 @@ enum UploadHandlers {
         let store = call.platform.store
         let upload = try pending(try await store.document(RecordKey(.upload, id), "upload"))
         let parts = (body["part_ids"]?.elements ?? []).compactMap(\.text)
-        guard Set(parts).count == parts.count else {
-            throw RequestField(path: "part_ids", value: .null).error("names a part twice.")
-        }
         let file = "file-" + randomText(length: 24)
         let blob = try await join(parts, of: id, into: file, store, md5: body["md5"]?.text)
         do {

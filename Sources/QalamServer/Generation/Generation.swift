@@ -2,7 +2,6 @@
 
 import Logging
 import QalamEngine
-import Synchronization
 
 /// Answers that a model is about to write, for one request: all APIs run theirs through here, so that limits, accounts
 /// and times are kept in one place.
@@ -12,12 +11,16 @@ struct Generation: Sendable {
 
     /// The model's name.
     let model: String
-    private let streams: [Stream]
+    /// The answers.
+    let streams: [Stream]
     private let pass: AnswerGate.Pass
-    private let platform: Platform
-    private let asker: Asker
+    /// What all handlers share.
+    let platform: Platform
+    /// Who asks.
+    let asker: Asker
     private let perPrompt: Int
-    private let start = ContinuousClock.now
+    /// When the answers were asked for.
+    let start = ContinuousClock.now
 
     /// How many answers there are.
     var count: Int { streams.count }
@@ -41,25 +44,15 @@ struct Generation: Sendable {
         self.streams = streams
     }
 
+    /// Begins to read the answers.
+    func begin() -> RunningAnswers { RunningAnswers(self) }
+
     /// Calls `body` for what happens, in order, until all answers have ended or one has failed.
+    @concurrent
     func run(_ body: @concurrent (AnswerEvent) async throws -> Void) async throws {
-        defer { withExtendedLifetime(pass) {} }
-        let ledger = Ledger(count: streams.count, start: start)
-        defer {
-            // What a client that went away has had is counted too.
-            platform.meter.count(usage(ledger.usages), model: model, asker: asker)
-        }
-        let configuration = platform.configuration
-        try await withAnswerEvents(of: streams, tick: configuration.keepAlive, grace: configuration.grace) { event in
-            if case .event(let choice, let event) = event {
-                if let (isFirst, time) = ledger.note(event, choice: choice) {
-                    platform.metrics.piece(isFirst: isFirst, after: time, model: model)
-                }
-            }
-            if case .failed(let error) = event, !(error is APIError), !(error is EngineError) {
-                asker.logger.error("answer failed", metadata: ["error": "\(error)"])
-            }
-            try await body(event)
+        try await asker.interruption.whileServing(grace: platform.configuration.grace) {
+            let answers = begin()
+            while let event = try await answers.next() { try await body(event) }
         }
     }
 
@@ -81,50 +74,9 @@ struct Generation: Sendable {
             switch event {
             case .event(let choice, let event): answers[choice].take(event)
             case .failed(let error): throw error
-            case .tick: break
+            case .tick, .ended: break
             }
         }
         return answers
-    }
-}
-
-/// Keeps count of what the answers of one request have cost so far.
-private final class Ledger: Sendable {
-    private struct State {
-        var finished: [Usage?]
-        var pieces: [Int]
-        var last: [ContinuousClock.Instant]
-    }
-
-    private let state: Mutex<State>
-
-    init(count: Int, start: ContinuousClock.Instant) {
-        state = Mutex(
-            State(
-                finished: Array(repeating: nil, count: count), pieces: Array(repeating: 0, count: count),
-                last: Array(repeating: start, count: count)))
-    }
-
-    /// Notes an event; of a piece, whether it is the first and how long it took to come.
-    func note(_ event: TextEvent, choice: Int) -> (isFirst: Bool, time: Duration)? {
-        state.withLock { state in
-            if case .finished(_, let usage) = event {
-                state.finished[choice] = usage
-                return nil
-            }
-            let now = ContinuousClock.now
-            defer {
-                state.pieces[choice] += 1
-                state.last[choice] = now
-            }
-            return (state.pieces[choice] == 0, state.last[choice].duration(to: now))
-        }
-    }
-
-    /// The usage of each answer: as the model says, or of those cut off as many tokens as there were pieces.
-    var usages: [Usage] {
-        state.withLock { state in
-            zip(state.finished, state.pieces).map { $0 ?? Usage(promptTokens: 0, completionTokens: $1) }
-        }
     }
 }

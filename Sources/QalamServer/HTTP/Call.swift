@@ -4,7 +4,6 @@ import Foundation
 import Hummingbird
 import Logging
 import QalamStore
-import Synchronization
 
 /// Who asks, as far as answers and accounts depend on it.
 struct Asker: Sendable {
@@ -14,9 +13,14 @@ struct Asker: Sendable {
     var requestID: String
     /// Where to report what the sender need not know.
     var logger: Logger
+    /// What such a report says of the request.
+    var metadata: Logger.Metadata { ["request": .string(requestID)] }
 
     /// The id of the key that pays, if it isn't `key`: batches outlive requests.
     var account: String?
+
+    /// Ends the answers when the asker leaves.
+    var interruption = Interruption()
 
     /// The name that turns are taken by, and that accounts are kept under.
     var client: String { key?.id ?? account ?? "" }
@@ -24,7 +28,8 @@ struct Asker: Sendable {
 
 /// A request whose sender may make it, with what handlers need to answer it.
 struct Call: Sendable {
-    private let held: HeldRequest
+    /// The request; its body can be read once.
+    let request: Request
     let context: ServerContext
     let platform: Platform
     let asker: Asker
@@ -34,7 +39,7 @@ struct Call: Sendable {
     /// Admits a request to `route`.
     /// - Throws: `APIError` if it may not, or its query is wrong
     init(_ request: Request, _ context: ServerContext, route: Route, platform: Platform) async throws {
-        held = HeldRequest(request)
+        self.request = request
         self.context = context
         self.platform = platform
         var key: APIKey?
@@ -44,9 +49,6 @@ struct Call: Sendable {
         asker = Asker(key: key, requestID: context.requestID, logger: context.logger)
         query = try Self.read(request.uri.query ?? "", route.query)
     }
-
-    /// The request; once its body has been read, that stands in it.
-    var request: Request { held.request.withLock { $0 } }
 
     /// The part of the path called `name`.
     func parameter(_ name: String) -> String {
@@ -89,10 +91,7 @@ struct Call: Sendable {
             throw APIError.bodyTooLarge(limit: limit)
         }
         do {
-            let body = try await request.collectBody(upTo: limit)
-            // The request as it is now can still tell when its sender goes away.
-            held.request.withLock { [request] in $0 = request }
-            return Array(body.readableBytesView)
+            return Array(try await request.collectBody(upTo: limit).readableBytesView)
         } catch let error as any HTTPResponseError where error.status == .contentTooLarge {
             throw APIError.bodyTooLarge(limit: limit)
         }
@@ -123,25 +122,16 @@ struct Call: Sendable {
         guard let parameter = parameters.first(where: { $0.name == base }) else { throw unknown }
         let value: JSONValue
         switch parameter.shape {
-        case .integer: value = Int(text).map(JSONValue.integer) ?? .string(text)
-        case .bool: value = ["true": .bool(true), "false": .bool(false)][text] ?? .string(text)
         case .array: value = .array((query[base]?.elements ?? []) + [.string(text)])
         case .map:
             guard name.hasSuffix("]"), name.count > base.count + 2 else { throw unknown }
             let key = String(name.dropFirst(base.count + 1).dropLast())
             value = (query[base] ?? [:]).setting(key, .string(text))
-        default: value = .string(text)
+        default: value = parameter.shape.reading(.string(text))
         }
         try parameter.shape.check(RequestField(path: base, value: value))
         query[base] = value
     }
-}
-
-/// A request whose body may be read once.
-private final class HeldRequest: Sendable {
-    let request: Mutex<Request>
-
-    init(_ request: Request) { self.request = Mutex(request) }
 }
 
 extension Shape {
@@ -149,7 +139,7 @@ extension Shape {
     var allowsEmpty: Bool {
         switch self {
         case .object(let members): !members.contains(where: \.isRequired)
-        case .named(_, let shape): shape.allowsEmpty
+        case .named(_, let shape), .ruled(let shape, _): shape.allowsEmpty
         default: false
         }
     }

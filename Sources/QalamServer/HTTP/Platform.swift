@@ -8,7 +8,7 @@ import QalamEngine
 import QalamStore
 
 /// What all handlers share.
-struct Platform: Sendable {
+final class Platform: Sendable {
     let models: ModelList
     let store: any PlatformStore
     let configuration: ServerConfiguration
@@ -19,6 +19,8 @@ struct Platform: Sendable {
     let gate: AnswerGate
     let access: Access
     let meter: UsageMeter
+    /// Beats for the answers being written.
+    let pulse: Pulse
     /// Tells that there is a batch to run, or to stop.
     let batches = Wakeup()
     /// Tells that there is a response to write in the background, or to stop.
@@ -34,7 +36,8 @@ struct Platform: Sendable {
         self.configuration = configuration
         self.logger = logger
         gate = AnswerGate(limit: configuration.answerLimit)
-        let limits = RateLimits()
+        pulse = Pulse(every: configuration.keepAlive)
+        let limits = RateLimits(store: store)
         access = Access(store: store, limits: limits)
         meter = UsageMeter(store: store, limits: limits, metrics: metrics)
     }

@@ -39,6 +39,15 @@ extension Shape {
             guard values.contains(field.value) else { throw field.unsupported(why) }
         case .refused(let why): throw field.unsupported(why)
         case .named(_, let shape): try shape.check(field)
+        case .ruled(let shape, let rules):
+            try shape.check(field)
+            for rule in rules { try rule.check(field) }
+        case .distinct(let shape):
+            try shape.check(field)
+            var known: Set<String> = []
+            for element in field.value.elements ?? [] where !known.insert(element.encoded).inserted {
+                throw field.error("names \(element.encoded.prefix(80)) twice.")
+            }
         case .nullable(let shape):
             if field.value != .null { try shape.check(field) }
         }
@@ -111,6 +120,7 @@ extension Shape {
         }
         if let why = variant.refusal { throw field.member(name, .null).unsupported(why) }
         try check(variant.members + [.may(name, .text)], field)
+        for rule in variant.rules { try rule.check(field) }
     }
 
     /// Whether a value has the kind that this shape wants.
@@ -123,7 +133,7 @@ extension Shape {
         case (.integer, .number(let number)): Int(exactly: number) != nil
         case (.either(let shapes), _): shapes.contains { $0.fits(value) }
         case (.only(let values, _), _): values.contains(value)
-        case (.named(_, let shape), _): shape.fits(value)
+        case (.named(_, let shape), _), (.ruled(let shape, _), _), (.distinct(let shape), _): shape.fits(value)
         case (.nullable(let shape), _): value == .null || shape.fits(value)
         default: false
         }
@@ -143,7 +153,7 @@ extension Shape {
         case .either(let shapes): shapes.map(\.wanted).joined(separator: " or ")
         case .only(let values, _): values.map(\.encoded).joined(separator: " or ")
         case .refused: "nothing"
-        case .named(_, let shape), .nullable(let shape): shape.wanted
+        case .named(_, let shape), .nullable(let shape), .ruled(let shape, _), .distinct(let shape): shape.wanted
         }
     }
 

@@ -26,7 +26,7 @@ extension Shape {
         case .tagged(let name, let fallback, let variants):
             let choices = variants.filter { $0.refusal == nil }.map { variant in
                 let tag = Member(name, .oneOf([variant.tag]), required: variant.tag != fallback)
-                return Self.object([tag] + variant.members, &names)
+                return Self.ruled(Self.object([tag] + variant.members, &names), by: variant.rules)
             }
             return ["anyOf": .array(choices)]
         case .only(let values, _): return ["enum": .array(values)]
@@ -37,6 +37,8 @@ extension Shape {
                 names[name] = shape.schema(&names)
             }
             return ["$ref": .string("#/components/schemas/\(name)")]
+        case .ruled(let shape, let rules): return Self.ruled(shape.schema(&names), by: rules)
+        case .distinct(let shape): return shape.schema(&names).setting("uniqueItems", true)
         case .nullable(let shape): return shape.orNull(&names)
         }
     }
@@ -52,10 +54,13 @@ extension Shape {
         return ["anyOf": [schema(&names), ["type": "null"]]]
     }
 
-    private static func object(_ members: [Member], _ names: inout [String: JSONValue]) -> JSONValue {
+    /// An object of these members; what may be left out may be null, except in forms, which have no null.
+    static func object(
+        _ members: [Member], _ names: inout [String: JSONValue], inForm isForm: Bool = false
+    ) -> JSONValue {
         var properties: [JSONValue.Member] = []
-        for member in members {
-            let schema = member.isRequired ? member.shape.schema(&names) : member.shape.orNull(&names)
+        for member in members where !(isForm && member.shape.isRefusal) {
+            let schema = member.isRequired || isForm ? member.shape.schema(&names) : member.shape.orNull(&names)
             properties.append(.init(member.name, schema))
         }
         let required = members.filter(\.isRequired).map { JSONValue.string($0.name) }

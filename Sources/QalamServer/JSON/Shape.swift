@@ -32,6 +32,10 @@ package indirect enum Shape: Sendable {
     case refused(String)
     /// A shape with a name of its own in the OpenAPI document.
     case named(String, Shape)
+    /// An object that follows rules.
+    case ruled(Shape, [Rule])
+    /// An array whose elements are all different.
+    case distinct(Shape)
     /// A value of the shape, or null; members that may be left out may be null anyway.
     case nullable(Shape)
 
@@ -60,11 +64,14 @@ package indirect enum Shape: Sendable {
         package var members: [Member]
         /// Why it is refused; nil: it isn't.
         package var refusal: String?
+        /// What its members have to do with each other.
+        package var rules: [Rule] = []
 
         /// The shape of objects tagged `tag`.
-        package init(_ tag: String, _ members: [Member]) {
+        package init(_ tag: String, _ members: [Member], rules: [Rule] = []) {
             self.tag = tag
             self.members = members
+            self.rules = rules
         }
 
         /// A known tag of which there is nothing here.
@@ -86,7 +93,7 @@ package indirect enum Shape: Sendable {
     package var memberNames: [String] {
         switch self {
         case .object(let members): members.map(\.name)
-        case .named(_, let shape): shape.memberNames
+        case .named(_, let shape), .ruled(let shape, _): shape.memberNames
         default: []
         }
     }

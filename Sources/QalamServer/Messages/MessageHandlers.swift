@@ -40,7 +40,8 @@ enum MessageHandlers {
             var writer = writer
             var silence = Silence()
             try await body.write(writer.opening().buffer)
-            try await generation.run { event in
+            let answers = generation.begin()
+            while let event = try await answers.next() {
                 if silence.isDue(event) {
                     try await body.write(ServerSentEvent.named("ping", ["type": "ping"]).buffer)
                 }

@@ -26,7 +26,8 @@ struct OllamaAnswer: Sendable {
         }
         var response = call.events { writer in
             var answer = Answer()
-            try await generation.run { event in
+            let answers = generation.begin()
+            while let event = try await answers.next() {
                 switch event {
                 case .event(_, let event):
                     let calls = answer.calls.count
@@ -38,7 +39,7 @@ struct OllamaAnswer: Sendable {
                     if let line = line(event, answer) { try await writer.write(line) }
                 case .failed(let error):
                     try await writer.write(Self.line(ErrorStyle.ollama.json(APIError(error), requestID: nil)))
-                case .tick: break
+                case .tick, .ended: break
                 }
             }
         }

@@ -43,10 +43,17 @@ struct OpenAPIDocument {
         if route.scope == nil { members.append(.init("security", [])) }
         var parameters = pathParameters(route.path)
         for parameter in route.query {
-            parameters.append([
-                "name": .string(parameter.name), "in": "query", "required": false,
-                "schema": parameter.shape.schema(&names),
-            ])
+            var schema = parameter.shape.schema(&names)
+            var style: JSONValue?
+            if case .map = parameter.shape {
+                // Its members are written `name[member]`.
+                style = "deepObject"
+                schema = schema.setting("propertyNames", ["minLength": 1])
+            }
+            let description: JSONValue = [
+                "name": .string(parameter.name), "in": "query", "required": false, "schema": schema,
+            ]
+            parameters.append(description.setting("style", style))
         }
         if !parameters.isEmpty { members.append(.init("parameters", .array(parameters))) }
         if let body = content(route.body, &names) {
@@ -85,12 +92,13 @@ struct OpenAPIDocument {
         case .stream(let shape):
             return [
                 "application/json": ["schema": shape.schema(&names)],
-                "text/event-stream": ["schema": ["type": "string"]],
+                "text/event-stream": [:],
             ]
         case .lines(let shape):
             let schema = shape.schema(&names)
             return ["application/json": ["schema": schema], "application/x-ndjson": ["schema": ["type": "string"]]]
-        case .form(let members): return ["multipart/form-data": ["schema": Shape.object(members).schema(&names)]]
+        case .form(let members):
+            return ["multipart/form-data": ["schema": Shape.object(members, &names, inForm: true)]]
         case .bytes(let type):
             return .object([.init(type, ["schema": ["type": "string"]])])
         }

@@ -69,13 +69,14 @@ enum ResponseHandlers {
             var silence = Silence()
             for event in response.opening() { try await writer.write(Self.framed(event)) }
             var closing: [JSONValue] = []
-            try await generation.run { event in
+            let answers = generation.begin()
+            while let event = try await answers.next() {
                 if silence.isDue(event) { try await writer.write(ServerSentEvent.keepAlive.buffer) }
                 var events: [JSONValue] = []
                 switch event {
                 case .event(_, let event): events = response.events(for: event)
                 case .failed(let error): events = response.fail(APIError(error))
-                case .tick: break
+                case .tick, .ended: break
                 }
                 // The last event says that all is well and kept, so it comes after that.
                 if response.isOver { closing = [events.removeLast()] }
@@ -101,7 +102,7 @@ enum ResponseHandlers {
             switch event {
             case .event(_, let event): _ = response.events(for: event)
             case .failed(let error): throw error
-            case .tick: break
+            case .tick, .ended: break
             }
         }
         try await run.keep(response.response)

@@ -40,7 +40,7 @@ enum ResponseReplay {
                     waited = .zero
                 }
                 if page?.hasMore == true { continue }
-                if isOver { return }
+                if isOver || call.asker.interruption.isDue { return }
                 try await Task.sleep(for: interval)
                 waited += interval
                 if waited >= call.platform.configuration.keepAlive {

@@ -24,28 +24,12 @@ struct ResponseRequest: Sendable {
                 code: "invalid_parameter_combination")
         }
         try Self.readAsked(body, configuration, into: &options)
-        if stores == false, isInBackground {
-            throw APIError(
-                "A response in the background must be stored: leave store out.", param: "store",
-                code: "invalid_parameter_combination")
-        }
-        if body["stream_options"].map({ $0 != .null }) ?? false, !streams {
-            throw APIError(
-                "stream_options is only allowed when stream is true.", param: "stream_options",
-                code: "invalid_parameter_combination")
-        }
     }
 
     /// Reads what counting tokens needs too: tools, formats, reasoning.
     static func readAsked(
         _ body: JSONValue, _ configuration: ServerConfiguration, into options: inout ChatOptions
     ) throws(APIError) {
-        func isThere(_ name: String) -> Bool { body[name].map { $0 != .null } ?? false }
-        guard !(isThere("conversation") && isThere("previous_response_id")) else {
-            throw APIError(
-                "previous_response_id and conversation both say what came before: give one of them.",
-                param: "previous_response_id", code: "invalid_parameter_combination")
-        }
         ToolFields.effort(body["reasoning"]?["effort"]?.text, into: &options)
         options.output = try ToolFields.format(
             body["text"]?["format"], at: "text.format", flat: true, limit: configuration.schemaDepthLimit)

@@ -5,26 +5,38 @@ enum ResponseShapes {
     /// The body of `POST /v1/responses`.
     static let request = Shape.named(
         "CreateResponse",
-        .object(
-            asked + [
-                .may("background", .bool), .may("include", ItemShapes.include),
-                .may("max_output_tokens", .integer(1 ... .max)), .may("max_tool_calls", .count),
-                .may("metadata", ToolFields.metadata), .may("store", .bool), .may("stream", .bool),
-                .may(
-                    "stream_options",
-                    .object([
-                        .may(
-                            "include_obfuscation",
-                            .only([false], because: "obfuscation of streams is not supported."))
-                    ])),
-                .may("top_logprobs", .integer(0...20)), .may("temperature", .number(0...2)),
-                .may("top_p", .number(0...1)), .may("seed", .integer(.min ... .max)),
-                .may("stop", SamplingFields.stop),
-            ] + ChatShapes.withoutEffect + refused))
+        .ruled(
+            .object(
+                asked + [
+                    .may("background", .bool), .may("include", ItemShapes.include),
+                    .may("max_output_tokens", .integer(1 ... .max)), .may("max_tool_calls", .count),
+                    .may("metadata", ToolFields.metadata), .may("store", .bool), .may("stream", .bool),
+                    .may(
+                        "stream_options",
+                        .object([
+                            .may(
+                                "include_obfuscation",
+                                .only([false], because: "obfuscation of streams is not supported."))
+                        ])),
+                    .may("top_logprobs", .integer(0...20)), .may("temperature", .number(0...2)),
+                    .may("top_p", .number(0...1)), .may("seed", .integer(.min ... .max)),
+                    .may("stop", SamplingFields.stop),
+                ] + ChatShapes.withoutEffect + refused),
+            [
+                before, .streamOptions,
+                Shape.Rule(
+                    [.value("background", [.null, false]), .value("store", [.null, true])], blame: "store",
+                    "A response in the background must be stored: leave store out."),
+            ]))
 
     /// The body of `POST /v1/responses/input_tokens`.
     static let count = Shape.named(
-        "CountInputTokens", .object(asked + [.may("personality", .refused("there are no personalities here."))]))
+        "CountInputTokens",
+        .ruled(.object(asked + [.may("personality", .refused("there are no personalities here."))]), [before]))
+
+    private static let before = Shape.Rule.either(
+        "previous_response_id", "conversation",
+        "previous_response_id and conversation both say what came before: give one of them.")
 
     /// What says what is asked.
     private static let asked: [Shape.Member] = [
