@@ -76,7 +76,8 @@ let package = Package(
             name: "QalamModels", dependencies: ["QalamFormats", "QalamTensors", "QalamTokenizers"],
             swiftSettings: strict),
         .target(
-            name: "QalamEngine", dependencies: ["QalamModels", "QalamTensors", "QalamTokenizers"],
+            name: "QalamEngine",
+            dependencies: ["QalamFormats", "QalamImages", "QalamModels", "QalamTensors", "QalamTokenizers"],
             swiftSettings: strict),
         .target(
             name: "QalamTraining",
@@ -95,7 +96,8 @@ let package = Package(
         .target(
             name: "QalamServer",
             dependencies: [
-                "QalamEngine", "QalamModels", "QalamStore",
+                "QalamEngine", "QalamImages", "QalamModels", "QalamStore",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -150,7 +152,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "QalamEngineTests",
-            dependencies: ["QalamEngine", "QalamModels", "QalamTensors", "QalamTokenizers", "TestSupport"],
+            dependencies: [
+                "QalamEngine", "QalamImages", "QalamModels", "QalamTensors", "QalamTokenizers", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "QalamTrainingTests",
@@ -161,7 +165,7 @@ let package = Package(
         .testTarget(
             name: "QalamServerTests",
             dependencies: [
-                "QalamEngine", "QalamServer", "QalamStore",
+                "QalamEngine", "QalamImages", "QalamServer", "QalamStore",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),

@@ -25,6 +25,7 @@ ENDPOINTS = [
     ("/v1/files", ["test_files.py"]),
     ("/v1/uploads", ["test_uploads.py", "uploads"]),
     ("/v1/batches", ["test_batches.py"]),
+    ("/v1/images", ["test_images.py"]),
 ]
 
 # What is refused on purpose: a pattern for file and test, and why.
@@ -40,6 +41,8 @@ EXCEPTIONS = [
      "asks for a personality and asynchronous functions, which are refused by name"),
     (r"test_embeddings\.py::test_(method|raw_response|streaming_response)_create\[(strict|aiohttp)\]",
      "the client asks for base64, and its strict mode takes nothing but numbers"),
+    (r"test_images\.py.*_with_all_params_overload",
+     "asks for animated pictures, drawings of lines and a style, which are refused by name"),
     (r"test_models\.py.*_delete", "models are not deleted over HTTP"),
     (r"test_uploads\.py.*test_method_complete_with_all_params", "sends `md5` as a checksum, which is none"),
 ]
@@ -47,12 +50,18 @@ EXCEPTIONS = [
 
 def serve(program, models, folder):
     """Starts the server on a free port: the process and its address."""
-    command = [program, "serve", "--port", "0", "--contract", "--data", folder, "--log-level", "error"]
+    command = [program, "serve", "--port", "0", "--contract", "--data", f"{folder}/data", "--log-level", "error"]
     for model in models:
         command += ["--model", model]
     name = pathlib.Path(models[0]).name.removesuffix(".gguf")
     # Names of embedding models go to the second model, if there is one.
     command += ["--alias", f"*={name}"]
+    # Names of models that draw go to one that draws colours.
+    painter = pathlib.Path(folder) / "colour"
+    painter.mkdir()
+    (painter / "config.json").write_text('{"model_type": "qalam-colour", "image_size": 64}')
+    (painter / "model.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    command += ["--model", painter, "--alias", "gpt-image-1.5=colour", "--alias", "gpt-image-2.5-flare=colour"]
     if len(models) > 1:
         embedder = pathlib.Path(models[1]).name.removesuffix(".gguf")
         command += ["--alias", f"text-embedding-3-small={embedder}"]
@@ -93,7 +102,8 @@ def report(version, rows, failures, excepted):
         "# Conformance", "",
         f"The unmodified tests of the `openai` Python package {version} for the endpoints that Qalam serves, loose and",
         "strict, synchronous and asynchronous, run by `make conformance` against a server in",
-        "[contract mode](operating.md#contract-mode) with the model in this repository.", "",
+        "[contract mode](operating.md#contract-mode) with the model in this repository, and one that draws single",
+        "colours.", "",
         "| endpoint | tests | passed | skipped by the suite | excepted | failed |", "|---|---|---|---|---|---|",
     ]
     for endpoint, counts in rows:

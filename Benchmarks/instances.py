@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Two instances of Qalam on one store behind nginx (deploy/nginx.conf): one is killed under load, and nothing fails.
+"""Two instances of Qalam on one store behind a balancer (deploy/): one is killed under load, and nothing fails.
 
-    instances.py [--requests 200] [--program .build/release/qalam] [--model models/qalam-mini]
+    instances.py [--balancer nginx|haproxy] [--requests 200] [--program .build/release/qalam]
+                 [--model models/qalam-mini]
 """
 import argparse
 import concurrent.futures
@@ -15,6 +16,10 @@ import threading
 import time
 import urllib.request
 
+BALANCERS = {
+    "nginx": ["nginx", "-c", "deploy/nginx.conf", "-g", "daemon off;"],
+    "haproxy": ["haproxy", "-f", "deploy/haproxy.cfg"],
+}
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BASE = "http://127.0.0.1:8000"
 
@@ -47,6 +52,7 @@ def attempt(number):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--balancer", choices=BALANCERS, default="nginx")
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--program", default=".build/release/qalam")
     parser.add_argument("--model", default="models/qalam-mini")
@@ -58,8 +64,10 @@ def main():
             for port in (8081, 8082)]
         for server in servers:
             server.stdout.readline()
-        balancer = subprocess.Popen(["nginx", "-c", ROOT / "deploy/nginx.conf", "-g", "daemon off;"])
-        time.sleep(0.5)
+        command = BALANCERS[options.balancer]
+        balancer = subprocess.Popen(
+            [str(ROOT / word) if word.startswith("deploy/") else word for word in command])
+        time.sleep(1.5)
         try:
             killer = threading.Timer(1, lambda: servers[0].send_signal(signal.SIGKILL))
             killer.start()
@@ -70,7 +78,8 @@ def main():
             for process in [*servers, balancer]:
                 process.terminate()
                 process.wait()
-    print(f"{options.requests} requests of three calls, one of two instances killed: {len(faults)} faults")
+    print(f"{options.requests} requests of three calls, one of two instances behind {options.balancer} killed: "
+          f"{len(faults)} faults")
     for fault in faults[:10]:
         print(fault)
     sys.exit(1 if faults else 0)

@@ -29,6 +29,8 @@ LIMITS = {
     "POST /v1/embeddings": "dimensions are at most the model's, token ids are the model's own",
     "POST /detokenize": "token ids are the model's own",
     "GET /v1/responses/{response_id}": "starting_after needs stream, and parameters have no rules",
+    "POST /v1/images/edits": "a picture is more than a string, a mask has its size",
+    "POST /v1/images/variations": "a picture is more than a string",
     "POST /v1/batches": "the lines of the file are the endpoint's",
 }
 

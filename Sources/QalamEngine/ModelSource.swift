@@ -42,33 +42,49 @@ extension ModelLibrary<any ServedModel> {
         _ sources: [ModelSource], memoryLimit: Int? = nil, keepAlive: Duration? = nil
     ) throws -> (library: ServedLibrary, models: [any ServedModel]) {
         var entries: [ServedLibrary.Source] = []
-        var facts: [ModelFacts] = []
+        var kinds: [Kind] = []
         for source in sources {
             if entries.contains(where: { $0.name == source.id }) {
                 throw EngineError.badOption(name: "--model", why: "has two models called \(source.id).")
             }
-            let known = try ModelFacts(source.url)
-            facts.append(known)
+            let kind = try ImageModelFacts(source.url).map { Kind.image($0) } ?? .text(try ModelFacts(source.url))
+            kinds.append(kind)
             entries.append(
-                ServedLibrary.Source(name: source.id, bytes: known.bytes) {
+                ServedLibrary.Source(name: source.id, bytes: kind.bytes) {
                     try await Qalam.open(
                         source.url, id: source.id, draft: source.draft, adapters: source.adapters,
                         configuration: source.configuration)
                 })
         }
         let library = ServedLibrary(entries, memoryLimit: memoryLimit, keepAlive: keepAlive)
-        let models = zip(sources, facts).flatMap { source, facts -> [any ServedModel] in
-            let created = modelDate(source.url)
-            switch facts.kind {
-            case .encoder:
-                return [LibraryEncoder(id: source.id, created: created, facts: facts, library: library)]
-            case .decoder:
-                let names = source.adapters.keys.sorted()
-                let base = LibraryModel(
-                    id: source.id, created: created, facts: facts, adapters: names, library: library)
-                return [base] + names.map { AdaptedModel(base, adapter: $0) }
-            }
+        return (library, zip(sources, kinds).flatMap { $1.models(of: $0, library) })
+    }
+}
+
+/// What is known of a model before it is opened.
+private enum Kind {
+    case text(ModelFacts)
+    case image(ImageModelFacts)
+
+    var bytes: Int {
+        switch self {
+        case .text(let facts): facts.bytes
+        case .image(let facts): facts.bytes
         }
-        return (library, models)
+    }
+
+    /// The model as a server shows it, by its own name and with each of its adapters.
+    func models(of source: ModelSource, _ library: ServedLibrary) -> [any ServedModel] {
+        let created = modelDate(source.url)
+        switch self {
+        case .image(let facts):
+            return [LibraryImageModel(id: source.id, created: created, nativeSize: facts.size, library: library)]
+        case .text(let facts) where facts.kind == .encoder:
+            return [LibraryEncoder(id: source.id, created: created, facts: facts, library: library)]
+        case .text(let facts):
+            let names = source.adapters.keys.sorted()
+            let base = LibraryModel(id: source.id, created: created, facts: facts, adapters: names, library: library)
+            return [base] + names.map { AdaptedModel(base, adapter: $0) }
+        }
     }
 }

@@ -15,13 +15,14 @@ public enum Qalam {
         try await LoadedModel.open(URL(filePath: path), configuration: configuration)
     }
 
-    /// Opens a model of any kind at `url`: a `LoadedModel`, or an `EncoderModel`.
+    /// Opens a model of any kind at `url`: a `LoadedModel`, an `EncoderModel` or an `OpenedImageModel`.
     ///
     /// - Throws: errors that name what is wrong with which file
     public static func open(
         _ url: URL, id: String? = nil, draft: URL? = nil, adapters: [String: URL] = [:],
         configuration: EngineConfiguration = .init()
     ) async throws -> any ServedModel {
+        if try ImageModelFacts(url) != nil { return try await OpenedImageModel.open(url, id: id) }
         switch try ModelFacts(url).kind {
         case .decoder:
             return try await LoadedModel.open(

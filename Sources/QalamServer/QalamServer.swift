@@ -2,6 +2,7 @@
 
 import Foundation
 package import Hummingbird
+import HummingbirdCore
 import HummingbirdTLS
 public import Logging
 import NIOCore
@@ -68,8 +69,10 @@ public struct QalamServer: Sendable {
         let tls = try tlsConfiguration()
         return Application(
             responder: TaskResponder(inner: makeRouter(platform).buildResponder()),
-            server: try tls.map { try .tls(.http1(configuration: .watched), tlsConfiguration: $0) }
-                ?? .http1(configuration: .watched),
+            server: HTTPServerBuilder { responder in
+                let channel = LoopChannel(base: HTTP1Channel(responder: responder, configuration: .watched))
+                return try tls.map { try TLSChannel(channel, tlsConfiguration: $0) } ?? channel
+            },
             configuration: .init(address: .hostname(configuration.host, port: configuration.port)),
             services: [
                 platform.meter, platform.pulse,

@@ -14,6 +14,7 @@ extension QalamServer {
         + EmbeddingHandlers.routes
         + RerankHandlers.routes
         + TokenHandlers.routes
+        + ImageHandlers.routes
         + MessageHandlers.routes
         + OllamaHandlers.routes
         + FileHandlers.routes

@@ -22,7 +22,7 @@ public protocol PlatformStore: Sendable {
     /// Adds to what keys have used.
     func add(_ usage: [UsageEntry]) async throws
 
-    /// Takes a request of `key`, and `tokens` that earlier ones have used, from its minute: a bucket that refills evenly.
+    /// Takes a request of `key`, and `tokens` that earlier ones have used, from its minute, which refills evenly.
     /// - Returns: nil, or the seconds until there is one again
     func spend(_ key: APIKey, tokens: Int, at time: Double) async throws -> Double?
     /// Removes what has expired, and what killed requests have left.

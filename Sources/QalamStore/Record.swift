@@ -4,6 +4,8 @@
 public enum RecordKind: String, Sendable, CaseIterable {
     /// A file; its bytes lie in the `Blobs`, under its id.
     case file = "files"
+    /// A picture that an answer gave the URL of; its bytes lie in the `Blobs`, under its id.
+    case image = "images"
     /// A file that comes in parts.
     case upload = "uploads"
     /// A part of an upload; its bytes lie in the `Blobs`, under its id.

@@ -9,6 +9,7 @@ enum Schema {
         migrator.registerMigration("002 keys and usage") { try $0.execute(sql: keys) }
         migrator.registerMigration("003 leases") { try $0.execute(sql: leases) }
         migrator.registerMigration("004 allowances") { try $0.execute(sql: allowances) }
+        migrator.registerMigration("005 images") { try $0.execute(sql: images) }
         return migrator
     }
 
@@ -64,6 +65,9 @@ enum Schema {
         "CREATE INDEX batches_by_status ON batches (status);",
         "CREATE INDEX responses_by_status ON responses (status);",
     ].joined(separator: "\n")
+
+    private static let images = table(
+        "images", "CHECK (length(json_extract(body, '$.sha256')) = 64),")
 
     private static let keys = """
         CREATE TABLE api_keys (

@@ -21,7 +21,7 @@ extension Store {
         let copy = try DatabaseQueue(path: part.appending(path: "qalam.sqlite").path)
         try database.backup(to: copy)
         var total = (files: 0, bytes: 0)
-        for table in ["files", "upload_parts"] {
+        for table in ["files", "images", "upload_parts"] {
             let rows = try copy.read { try Row.fetchAll($0, sql: "SELECT sequence, id, body FROM \(table)") }
             for row in rows {
                 let id: String = row["id"]
@@ -45,9 +45,11 @@ extension Store {
     public func sweep() async throws {
         let now = Int(Date().timeIntervalSince1970)
         let expired = try await database.write { database in
-            let files = try String.fetchAll(
-                database, sql: "DELETE FROM files WHERE json_extract(body, '$.expires_at') <= ? RETURNING id",
-                arguments: [now])
+            let files = try ["files", "images"].flatMap { table in
+                try String.fetchAll(
+                    database, sql: "DELETE FROM \(table) WHERE json_extract(body, '$.expires_at') <= ? RETURNING id",
+                    arguments: [now])
+            }
             let parts = try String.fetchAll(
                 database,
                 sql: """
@@ -61,7 +63,8 @@ extension Store {
         let old = try blobs.names(olderThan: 86_400)
         guard !old.isEmpty else { return }
         let known = try await database.read { database in
-            try Set(String.fetchAll(database, sql: "SELECT id FROM files UNION ALL SELECT id FROM upload_parts"))
+            let tables = ["files", "images", "upload_parts"].map { "SELECT id FROM \($0)" }
+            return try Set(String.fetchAll(database, sql: tables.joined(separator: " UNION ALL ")))
         }
         for name in old where !known.contains(name) { try blobs.remove(name) }
     }

@@ -43,6 +43,7 @@ extension Store {
     /// The key with this secret, and whether there are any keys at all.
     public func identify(secret: String?) async throws -> (key: APIKey?, anyKeys: Bool) {
         let hash = secret.map(APIKey.hash)
+        if let keyCache { return try keyCache.find(hash) }
         return try await database.read { database in
             if let hash,
                 let row = try Row.fetchOne(database, sql: "SELECT * FROM api_keys WHERE hash = ?", arguments: [hash])
@@ -90,7 +91,8 @@ extension Store {
 }
 
 extension APIKey {
-    fileprivate init(_ row: Row) {
+    /// The key in a row of the table.
+    init(_ row: Row) {
         let scopes: String = row["scopes"]
         self.init(
             name: row["name"], scopes: Set(scopes.split(separator: ",").compactMap { KeyScope(rawValue: String($0)) }),

@@ -10,6 +10,8 @@ public final class Store: PlatformStore {
     /// The bytes of files.
     public let blobs: Blobs
     let database: any DatabaseWriter
+    /// Nil: the store is in memory, and has one connection.
+    let keyCache: KeyCache?
 
     /// Opens the store in `folder`, making it if need be.
     /// - Throws: `StoreError.folder` or `.newer`
@@ -26,6 +28,7 @@ public final class Store: PlatformStore {
             guard try !pool.read(Schema.migrator.hasBeenSuperseded) else { throw StoreError.newer(folder.path) }
             try Schema.migrator.migrate(pool)
             database = pool
+            keyCache = try KeyCache(path: pool.path, Self.configuration)
             blobs = try Blobs(folder.appending(path: "files"))
         } catch let error as DatabaseError {
             throw StoreError.folder(folder.path, why: error.message ?? "\(error)")
@@ -39,6 +42,7 @@ public final class Store: PlatformStore {
         let folder = FileManager.default.temporaryDirectory.appending(path: "qalam-" + randomHex(bytes: 8))
         database = try DatabaseQueue(configuration: Self.configuration)
         try Schema.migrator.migrate(database)
+        keyCache = nil
         blobs = try Blobs(folder, temporary: true)
     }
 

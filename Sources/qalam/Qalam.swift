@@ -19,7 +19,7 @@ struct Qalam: AsyncParsableCommand {
             """,
         version: qalamVersion,
         groupedSubcommands: [
-            CommandGroup(name: "Talk", subcommands: [Serve.self, Chat.self, Generate.self]),
+            CommandGroup(name: "Talk", subcommands: [Serve.self, Chat.self, Generate.self, Draw.self]),
             CommandGroup(name: "Read", subcommands: [Embed.self, Rerank.self, Tokenize.self]),
             CommandGroup(
                 name: "Train", subcommands: [Train.self, TokenizerCommand.self, DataCommand.self, Evaluate.self]),

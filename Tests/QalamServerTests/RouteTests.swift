@@ -15,8 +15,9 @@ struct RouteTests {
             let list = try await client.send(.get, "/v1/models")
             #expect(
                 list.text == """
-                    {"object":"list","data":[{"id":"fake","object":"model","created":1700000000,"owned_by":"qalam"},\
-                    {"id":"org/big model","object":"model","created":1700000000,"owned_by":"qalam"}]}
+                    {"object":"list","data":[{"id":"fake","object":"model","created":1700000000,"owned_by":"qalam",\
+                    "capabilities":["chat"]},{"id":"org/big model","object":"model","created":1700000000,\
+                    "owned_by":"qalam","capabilities":["chat"]}]}
                     """)
             #expect(list.headers[.contentType] == "application/json")
             for path in ["/v1/models/org/big%20model", "/v1/models/org%2Fbig%20model", "/v1/models/org%2fbig%20model"] {

@@ -192,6 +192,24 @@ struct StoreFolderTests {
         }
     }
 
+    @Test("what one server does to keys, another on the same store knows at once")
+    func keysElsewhere() async throws {
+        try await withFolder { folder in
+            let (first, second) = (try Store(folder), try Store(folder))
+            #expect(try await second.identify(secret: nil) == (nil, false))
+            for number in 0..<20 {
+                let key = APIKey(name: "k\(number)", scopes: [.infer], created: 1)
+                let secret = try await first.add(key)
+                #expect(try await second.identify(secret: secret).key?.id == key.id)
+                #expect(try await first.identify(secret: secret).key?.id == key.id)
+                try await (number.isMultiple(of: 2) ? first : second).revoke(key.id, at: 5)
+                #expect(try await second.identify(secret: secret).key?.revoked == 5)
+                #expect(try await first.identify(secret: secret).key?.revoked == 5)
+            }
+            #expect(try await second.identify(secret: "none") == (nil, true))
+        }
+    }
+
     @Test("two stores on one folder share a key's minute, which refills evenly")
     func allowance() async throws {
         try await withFolder { folder in

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Hummingbird
 import QalamEngine
 
 /// Turns what happens to answers into the events of one stream; knows nothing of sockets.
@@ -34,23 +35,23 @@ struct AnswerSender: Sendable {
     var isComplete: Bool { !failed }
 
     /// The first chunk of each choice: who speaks, once, in the order of their indexes.
-    func opening() -> [ServerSentEvent] {
+    func opening() -> ByteBuffer {
         let delta: JSONValue = ["role": "assistant", "content": "", "refusal": nil]
-        return answers.indices.map { .json(response.chunk($0, delta: delta, withUsage: withUsage)) }
+        return .joining(answers.indices.map { .json(response.chunk($0, delta: delta, withUsage: withUsage)) })
     }
 
     /// What to send when `event` happens; inline, it would make the memory larger that waiting for it takes.
     @inline(never)
-    mutating func events(for event: AnswerEvent) -> [ServerSentEvent] {
-        if silence.isDue(event) { return [.keepAlive] }
+    mutating func buffer(for event: AnswerEvent) -> ByteBuffer? {
+        if silence.isDue(event) { return ServerSentEvent.keepAlive.buffer }
         switch event {
         case .event(let choice, let event):
             answers[choice].take(event)
-            return [chunk(choice, event)]
+            return chunk(choice, event).buffer
         case .failed(let error):
             failed = true
-            return [.json(APIError(error).json)]
-        case .tick: return []
+            return ServerSentEvent.json(APIError(error).json).buffer
+        case .tick, .ended: return nil
         }
     }
 
@@ -82,8 +83,8 @@ struct AnswerSender: Sendable {
     }
 
     /// The end: usage if asked for, and the mark that all went well.
-    func closing() -> [ServerSentEvent] {
-        if failed { return [] }
-        return (withUsage ? [.json(response.usageChunk(usage(answers.map(\.usage))))] : []) + [.done]
+    func closing() -> ByteBuffer {
+        if failed { return ByteBuffer() }
+        return .joining((withUsage ? [.json(response.usageChunk(usage(answers.map(\.usage))))] : []) + [.done])
     }
 }

@@ -28,13 +28,13 @@ enum ChatHandlers {
             chat.store ? { @Sendable in try await StoredChatHandlers.keep($0, chat, body, call.platform.store) } : nil
         return call.events { writer in
             var sender = sender
-            try await writer.write(contentsOf: sender.opening().map(\.buffer))
+            try await writer.write(sender.opening())
             let answers = generation.begin()
             while let event = try await answers.next() {
-                for event in sender.events(for: event) { try await writer.write(event.buffer) }
+                if let buffer = sender.buffer(for: event) { try await writer.write(buffer) }
             }
             if sender.isComplete { try await keep?(sender.completion) }
-            try await writer.write(contentsOf: sender.closing().map(\.buffer))
+            try await writer.write(sender.closing())
         }
     }
 

@@ -124,6 +124,16 @@ struct ChatResponse: Sendable {
 
 /// Letters and digits drawn from the system's randomness, for ids.
 func randomText(length: Int) -> String {
-    let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
-    return String((0..<length).map { _ in alphabet[Int.random(in: 0..<alphabet.count)] })
+    var generator = SystemRandomNumberGenerator()
+    var text: [UInt8] = []
+    var rest: UInt64 = 0
+    while text.count < length {
+        // Ten letters of 62 are nearly 60 bits.
+        if text.count.isMultiple(of: 10) { rest = generator.next() }
+        text.append(letters[Int(rest % 62)])
+        rest /= 62
+    }
+    return String(decoding: text, as: UTF8.self)
 }
+
+private let letters = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)

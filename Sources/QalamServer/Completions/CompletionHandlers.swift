@@ -51,7 +51,7 @@ enum CompletionHandlers {
                 case .failed(let error):
                     failed = true
                     try await writer.write(ServerSentEvent.json(APIError(error).json).buffer)
-                case .event, .tick: break
+                case .event, .tick, .ended: break
                 }
             }
             guard !failed else { return }

@@ -76,7 +76,8 @@ extension ResponseBody {
             var start = data.startIndex
             while start < data.endIndex {
                 let end = min(start + 1 << 16, data.endIndex)
-                try await writer.write(ByteBuffer(bytes: data[start..<end]))
+                let piece = start..<end
+                try await writer.write(await offLoop { ByteBuffer(bytes: data[piece]) })
                 start = end
             }
             try await writer.finish(nil)

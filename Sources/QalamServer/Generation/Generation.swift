@@ -74,7 +74,7 @@ struct Generation: Sendable {
             switch event {
             case .event(let choice, let event): answers[choice].take(event)
             case .failed(let error): throw error
-            case .tick: break
+            case .tick, .ended: break
             }
         }
         return answers

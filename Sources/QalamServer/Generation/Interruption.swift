@@ -92,7 +92,7 @@ final class DepartureHandler: ChannelInboundHandler, RemovableChannelHandler, Se
 
     func handlerAdded(context: ChannelHandlerContext) {
         // A connection keeps the first buffer that it reads into: most requests are small, and many connections wait.
-        let allocator = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 1024, maximum: 65536)
+        let allocator = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65536)
         context.channel.setOption(.recvAllocator, value: allocator).whenFailure { _ in }
     }
 

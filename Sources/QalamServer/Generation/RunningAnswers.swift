@@ -5,79 +5,54 @@ import QalamEngine
 import Synchronization
 
 /// What happens while one or more answers are written.
-enum AnswerEvent: Sendable {
-    /// Answer number `choice` goes on.
-    case event(choice: Int, TextEvent)
-    /// A model failed, or broke its contract; nothing more comes.
-    case failed(any Error)
-    /// Some time has passed.
-    case tick
-}
+typealias AnswerEvent = Happening<TextEvent>
 
 /// Answers while they are written: what happens to any of them, one after the other.
-///
-/// The models' work ends with this object, when whoever asked has left, or some time after the server was told to stop.
-/// A stream waits most of its life, so that there is one task for each answer and none for the rest.
 final class RunningAnswers: Sendable {
     private let generation: Generation
-    private let events: AsyncStream<AnswerEvent>
-    private let readers: [Task<Void, Never>]
-    private let beat: Int
+    private let reader: EventReader<TextEvent>
     private let ledger: Ledger
 
     /// Begins to read the answers.
     init(_ generation: Generation) {
-        let (events, continuation) = AsyncStream<AnswerEvent>.makeStream()
         self.generation = generation
-        self.events = events
+        reader = EventReader(generation.streams, generation.platform.pulse, generation.asker.interruption)
         ledger = Ledger(count: generation.count, start: generation.start)
-        beat = generation.platform.pulse.join { continuation.yield(.tick) }
-        readers = generation.streams.enumerated().map { choice, stream in
-            Task.detached { await Self.read(stream, choice, into: continuation) }
-        }
-        generation.asker.interruption.listen { reason in
-            switch reason {
-            case .left: continuation.finish()
-            case .stopping: continuation.yield(.failed(APIError.stopping))
-            }
-        }
     }
 
-    deinit {
-        for reader in readers { reader.cancel() }
-        generation.platform.pulse.leave(beat)
-        // What a client that went away has had is counted too.
-        settle()
-    }
+    // What a client that went away has had is counted too.
+    deinit { settle() }
 
     /// What happens next; nil: all answers have ended, or one has failed.
     /// - Throws: `CancellationError` if nobody waits for them any more
     func next() async throws -> AnswerEvent? {
-        if ledger.isOver {
-            settle()
-            return nil
+        while true {
+            if ledger.isOver {
+                settle()
+                return nil
+            }
+            if let event = note(try await reader.next()) { return event }
         }
-        var iterator = events.makeAsyncIterator()
-        guard let event = await iterator.next() else { throw CancellationError() }
-        note(event)
-        return event
     }
 
     /// Counts what has happened; inline, it would make the memory larger that waiting for it takes.
     @inline(never)
-    private func note(_ event: AnswerEvent) {
+    private func note(_ event: AnswerEvent) -> AnswerEvent? {
         switch event {
-        case .event(let choice, let event):
-            if let (isFirst, time) = ledger.note(event, choice: choice) {
+        case .event(let choice, let text):
+            if let (isFirst, time) = ledger.note(text, choice: choice) {
                 generation.platform.metrics.piece(isFirst: isFirst, after: time, model: generation.model)
             }
+        case .ended(let choice): return ledger.isFinished(choice) ? nil : note(.failed(UnfinishedAnswer()))
         case .failed(let error):
             ledger.fail()
             if !(error is APIError), !(error is EngineError) {
-                generation.asker.logger.error("answer failed", metadata: ["error": "\(error)"])
+                let asker = generation.asker
+                asker.logger.error("answer failed", metadata: asker.metadata.merging(["error": "\(error)"]) { $1 })
             }
         case .tick: break
         }
+        return event
     }
 
     /// Counts what the answers have cost, once.
@@ -86,26 +61,7 @@ final class RunningAnswers: Sendable {
         generation.platform.meter.count(
             generation.usage(usages), model: generation.model, asker: generation.asker)
     }
-
-    private static func read(
-        _ stream: Generation.Stream, _ choice: Int, into continuation: AsyncStream<AnswerEvent>.Continuation
-    ) async {
-        do {
-            for try await event in stream {
-                continuation.yield(.event(choice: choice, event))
-                if case .finished = event { return }
-            }
-            // A stream ends early, too, when whoever reads it has gone.
-            try Task.checkCancellation()
-            throw UnfinishedAnswer()
-        } catch {
-            continuation.yield(.failed(error))
-        }
-    }
 }
-
-/// A model's stream ended without saying why.
-struct UnfinishedAnswer: Error {}
 
 /// Keeps count of what the answers of one request have cost so far.
 private final class Ledger: Sendable {
@@ -141,6 +97,9 @@ private final class Ledger: Sendable {
             return (state.pieces[choice] == 0, state.last[choice].duration(to: now))
         }
     }
+
+    /// Whether answer number `choice` has said why it ended.
+    func isFinished(_ choice: Int) -> Bool { state.withLock { $0.finished[choice] != nil } }
 
     /// Notes that nothing more comes.
     func fail() { state.withLock { $0.hasFailed = true } }

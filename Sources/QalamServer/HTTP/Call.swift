@@ -13,6 +13,8 @@ struct Asker: Sendable {
     var requestID: String
     /// Where to report what the sender need not know.
     var logger: Logger
+    /// What such a report says of the request.
+    var metadata: Logger.Metadata { ["request": .string(requestID)] }
 
     /// The id of the key that pays, if it isn't `key`: batches outlive requests.
     var account: String?
@@ -115,14 +117,12 @@ struct Call: Sendable {
         guard let parameter = parameters.first(where: { $0.name == base }) else { throw unknown }
         let value: JSONValue
         switch parameter.shape {
-        case .integer: value = Int(text).map(JSONValue.integer) ?? .string(text)
-        case .bool: value = ["true": .bool(true), "false": .bool(false)][text] ?? .string(text)
         case .array: value = .array((query[base]?.elements ?? []) + [.string(text)])
         case .map:
             guard name.hasSuffix("]"), name.count > base.count + 2 else { throw unknown }
             let key = String(name.dropFirst(base.count + 1).dropLast())
             value = (query[base] ?? [:]).setting(key, .string(text))
-        default: value = .string(text)
+        default: value = parameter.shape.reading(.string(text))
         }
         try parameter.shape.check(RequestField(path: base, value: value))
         query[base] = value

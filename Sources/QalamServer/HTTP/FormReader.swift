@@ -64,6 +64,76 @@ extension Call {
     }
 }
 
+/// A form whose files are small enough for memory.
+struct SmallForm: Sendable {
+    /// The fields but the files, as their shapes say.
+    var fields: JSONValue
+    /// The files, by the names of their parts.
+    var files: [(name: String, bytes: [UInt8])]
+}
+
+extension Call {
+    /// Reads a form with pictures in the parts of these names, or of several called `name[]`, and fields of this shape.
+    ///
+    /// - Throws: `APIError` if the form is broken or too large, or a field is wrong
+    func form(pictures names: [String], _ shape: Shape) async throws -> SmallForm {
+        let limit = platform.configuration.bodyLimit
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
+            throw APIError.bodyTooLarge(limit: limit)
+        }
+        var reader = try MultipartReader(contentType: request.headers[.contentType])
+        var form = Form()
+        var files: [(name: String, bytes: [UInt8])] = []
+        var current: (name: String, bytes: [UInt8])?
+        var size = 0
+        for try await buffer in request.body {
+            size += buffer.readableBytes
+            guard size <= limit else { throw APIError.bodyTooLarge(limit: limit) }
+            for event in try reader.read(buffer.readableBytesView) {
+                switch event {
+                case .part(let name, _): current = (name, [])
+                case .bytes(let bytes): current?.bytes += bytes
+                case .end:
+                    guard let part = current else { continue }
+                    current = nil
+                    if names.contains(part.name) || names.contains(where: { part.name == "\($0)[]" }) {
+                        files.append(part)
+                    } else {
+                        try form.add(part.name, part.bytes)
+                    }
+                }
+            }
+        }
+        guard reader.isDone else { throw APIError.badForm("it ends too early") }
+        let fields = JSONValue.object(
+            (form.fields.members ?? []).map { .init($0.name, shape.member($0.name)?.reading($0.value) ?? $0.value) })
+        try shape.check(RequestField(body: fields))
+        return SmallForm(fields: fields, files: files)
+    }
+}
+
+extension Shape {
+    /// The shape of an object's member called `name`.
+    fileprivate func member(_ name: String) -> Shape? {
+        switch self {
+        case .object(let members): members.first { $0.name == name }?.shape
+        case .named(_, let shape), .ruled(let shape, _): shape.member(name)
+        default: nil
+        }
+    }
+
+    /// A value of this shape that was written as text, as in queries and forms; what isn't one stays text.
+    func reading(_ value: JSONValue) -> JSONValue {
+        guard let text = value.text else { return value }
+        switch self {
+        case .integer: return Int(text).map(JSONValue.integer) ?? value
+        case .number: return Double(text).map(JSONValue.number) ?? value
+        case .bool: return ["true": .bool(true), "false": .bool(false)][text] ?? value
+        default: return value
+        }
+    }
+}
+
 extension Form {
     /// Adds a field.
     fileprivate mutating func add(_ name: String, _ bytes: [UInt8]) throws(APIError) {

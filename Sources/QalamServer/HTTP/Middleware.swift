@@ -14,16 +14,15 @@ struct ResponseShaping: RouterMiddleware {
     ) async throws -> Response {
         var context = context
         context.requestID = "req_" + randomText(length: 24)
-        context.logger[metadataKey: "request"] = .string(context.requestID)
         // The trace that the request belongs to goes on: into the log, and back to whoever began it.
         let trace = request.headers[.traceParent].flatMap { TraceParent($0) }
-        if let trace { context.logger[metadataKey: "trace"] = .string(trace.id) }
+        context.trace = trace?.id
         let start = ContinuousClock.now
         var response: Response
         do {
             response = try await next(request, context)
         } catch let error as CancellationError {
-            context.logger.debug("the client went away before its answer")
+            context.logger.debug("the client went away before its answer", metadata: context.metadata)
             throw error
         } catch {
             response = shaped(error, request, context)
@@ -37,7 +36,9 @@ struct ResponseShaping: RouterMiddleware {
         metrics.count(route: route, method: request.method.rawValue, status: response.status.code, time: time)
         context.logger.info(
             "\(request.method.rawValue) \(route)",
-            metadata: ["status": "\(response.status.code)", "seconds": "\(time / .seconds(1))"])
+            metadata: context.metadata.merging([
+                "status": "\(response.status.code)", "seconds": "\(time / .seconds(1))",
+            ]) { $1 })
         return response
     }
 
@@ -47,7 +48,8 @@ struct ResponseShaping: RouterMiddleware {
             shaped = .unknownURL(request.method.rawValue, request.uri.path)
         }
         if shaped.status == .internalServerError, !(error is APIError) {
-            context.logger.error("request failed", metadata: ["error": "\(error)"])
+            context.logger.error(
+                "request failed", metadata: context.metadata.merging(["error": "\(error)"]) { $1 })
         }
         var response = shaped.response(style: ErrorStyle(path: request.uri.path), requestID: context.requestID)
         if request.method == .head { response.body = .init() }

@@ -31,12 +31,21 @@ package enum ServerSentEvent: Sendable, Equatable {
     }
 }
 
+extension ByteBuffer {
+    /// Several events, one behind the other.
+    static func joining(_ events: [ServerSentEvent]) -> ByteBuffer {
+        var joined = ByteBuffer()
+        for event in events { joined.writeImmutableBuffer(event.buffer) }
+        return joined
+    }
+}
+
 /// Notices when a stream has been silent for a whole interval.
 struct Silence {
     private var isSilent = true
 
     /// Notes an event; true: nothing was sent since the last tick, so a sign of life is due.
-    mutating func isDue(_ event: AnswerEvent) -> Bool {
+    mutating func isDue<Event>(_ event: Happening<Event>) -> Bool {
         guard case .tick = event else {
             isSilent = false
             return false

@@ -59,7 +59,7 @@ extension Shape {
         _ members: [Member], _ names: inout [String: JSONValue], inForm isForm: Bool = false
     ) -> JSONValue {
         var properties: [JSONValue.Member] = []
-        for member in members {
+        for member in members where !(isForm && member.shape.isRefusal) {
             let schema = member.isRequired || isForm ? member.shape.schema(&names) : member.shape.orNull(&names)
             properties.append(.init(member.name, schema))
         }

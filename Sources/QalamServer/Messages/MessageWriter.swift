@@ -29,7 +29,7 @@ struct MessageWriter {
     /// The events of what happens.
     mutating func events(for event: AnswerEvent) -> [ServerSentEvent] {
         switch event {
-        case .tick: return []
+        case .tick, .ended: return []
         case .failed(let error):
             hasFailed = true
             return [.named("error", ErrorStyle.anthropic.json(APIError(error), requestID: nil))]

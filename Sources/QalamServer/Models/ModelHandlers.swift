@@ -9,6 +9,7 @@ enum ModelHandlers {
         "Model",
         .object([
             .must("id", .text), .must("object", .oneOf(["model"])), .must("created", .count), .must("owned_by", .text),
+            .must("capabilities", .list(.oneOf(["chat", "embeddings", "rerank", "images"]))),
         ]))
 
     static let routes: [Route] = [
@@ -33,6 +34,14 @@ enum ModelHandlers {
     ]
 
     private static func json(_ model: any ServedModel, as id: String) -> JSONValue {
-        ["id": .string(id), "object": "model", "created": .integer(model.created), "owned_by": "qalam"]
+        var capabilities: [JSONValue] = []
+        if model is any ChatModel { capabilities.append("chat") }
+        if model is any EmbeddingModel { capabilities.append("embeddings") }
+        if model is any RerankModel { capabilities.append("rerank") }
+        if model is any DrawingModel { capabilities.append("images") }
+        return [
+            "id": .string(id), "object": "model", "created": .integer(model.created), "owned_by": "qalam",
+            "capabilities": .array(capabilities),
+        ]
     }
 }

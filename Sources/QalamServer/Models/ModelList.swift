@@ -50,6 +50,14 @@ struct ModelList: Sendable {
         return rerank
     }
 
+    /// The model called `id`, which must draw; without a name, the first one that does.
+    func drawing(_ id: String?) throws(APIError) -> any DrawingModel {
+        if id == nil, let first = models.lazy.compactMap({ $0 as? any DrawingModel }).first { return first }
+        let model = try find(id)
+        guard let drawing = model as? any DrawingModel else { throw .unfit(model, "draw") }
+        return drawing
+    }
+
     /// All names that are listed: models, then aliases.
     var names: [String] { models.map(\.id) + aliases.keys.filter { $0 != "*" }.sorted() }
 }

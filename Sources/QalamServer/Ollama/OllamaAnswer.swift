@@ -39,7 +39,7 @@ struct OllamaAnswer: Sendable {
                     if let line = line(event, answer) { try await writer.write(line) }
                 case .failed(let error):
                     try await writer.write(Self.line(ErrorStyle.ollama.json(APIError(error), requestID: nil)))
-                case .tick: break
+                case .tick, .ended: break
                 }
             }
         }

@@ -90,11 +90,14 @@ enum OllamaHandlers {
         let model = try OllamaRequest.model(body["model"]?.text, call.platform.models.chat)
         var options = try OllamaRequest.options(body, model, call.platform.configuration)
         options.client = call.asker.client
+        if let suffix = body["suffix"]?.text, !suffix.isEmpty { options.suffix = suffix }
         let prompt = body["prompt"]?.text ?? ""
         // An empty prompt only asks for the model to be opened.
         if prompt.isEmpty { return Response(json: OllamaAnswer(model, isChat: false).loaded) }
         return try await OllamaAnswer(model, isChat: false).respond(body, call) { [options] in
-            if body["raw"]?.flag == true { return try await call.platform.complete(model, .text(prompt), options) }
+            if body["raw"]?.flag == true || options.suffix != nil {
+                return try await call.platform.complete(model, .text(prompt), options)
+            }
             let system = body["system"]?.text.map { [ChatMessage(role: "system", content: $0)] } ?? []
             return try await call.platform.chat(
                 model, system + [ChatMessage(role: "user", content: prompt)], options)

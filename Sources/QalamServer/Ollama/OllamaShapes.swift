@@ -66,7 +66,7 @@ enum OllamaShapes {
         .object(
             common + [
                 .may("prompt", .text), .may("system", .text), .may("raw", .bool), noImages,
-                .may("suffix", .only([""], because: "the models served here only continue texts.")),
+                .may("suffix", .text),
                 .may("template", .only([""], because: "a model's own template is used.")),
                 .may("context", .only([[]], because: "send a conversation to /api/chat instead.")),
             ]))

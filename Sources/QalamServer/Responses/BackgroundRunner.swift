@@ -105,7 +105,7 @@ final class BackgroundRunner: Service {
             switch event {
             case .event(_, let event): pending += writer.events(for: event)
             case .failed(let error): throw error
-            case .tick: break
+            case .tick, .ended: break
             }
             guard !writer.isOver, last.duration(to: .now) > .milliseconds(100) else { return }
             last = .now

@@ -76,7 +76,7 @@ enum ResponseHandlers {
                 switch event {
                 case .event(_, let event): events = response.events(for: event)
                 case .failed(let error): events = response.fail(APIError(error))
-                case .tick: break
+                case .tick, .ended: break
                 }
                 // The last event says that all is well and kept, so it comes after that.
                 if response.isOver { closing = [events.removeLast()] }
@@ -102,7 +102,7 @@ enum ResponseHandlers {
             switch event {
             case .event(_, let event): _ = response.events(for: event)
             case .failed(let error): throw error
-            case .tick: break
+            case .tick, .ended: break
             }
         }
         try await run.keep(response.response)

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HummingbirdCore
+import Logging
+import NIOCore
+
+/// Connections whose tasks run on the thread of their own event loop: reading and writing then need no other thread,
+/// which for a small request is most of the time it takes.
+///
+/// What computes for longer must go elsewhere: `offLoop`.
+struct LoopChannel<Base: ServerChildChannel>: ServerChildChannel {
+    let base: Base
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
+        base.setup(channel: channel, logger: logger)
+    }
+
+    func handle(value: Base.Value, logger: Logger) async {
+        let executor = LoopExecutor(loop: value.channel.eventLoop)
+        defer { withExtendedLifetime(executor) {} }
+        await withTaskExecutorPreference(executor) { await base.handle(value: value, logger: logger) }
+    }
+}
+
+/// Runs tasks on the thread of an event loop.
+private final class LoopExecutor: TaskExecutor {
+    private let loop: any EventLoop
+
+    init(loop: any EventLoop) {
+        self.loop = loop
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}
+
+/// Computes away from the event loop, on the threads that are there for that.
+@concurrent
+func offLoop<Value: Sendable>(_ body: @Sendable () throws -> Value) async rethrows -> Value {
+    try await withTaskExecutorPreference(globalConcurrentExecutor) { try body() }
+}
