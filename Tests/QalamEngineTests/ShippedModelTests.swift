@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import QalamEngine
+import QalamImages
 import QalamModels
 import Testing
 
@@ -28,5 +29,18 @@ import Testing
         }
         #expect(answer.contains("Qalam"), "\(answer)")
         #expect(answer.last.map { ".!?".contains($0) } == true, "\(answer)")
+    }
+
+    /// The other one draws in both languages: something, on nothing, at its size.
+    @Test(arguments: ["cat face", "وجه مبتسم"])
+    func draws(prompt: String) async throws {
+        let folder = folder.deletingLastPathComponent().appending(path: "qalam-draw-mini")
+        let model = try #require(try await Qalam.open(folder) as? any ImageModel)
+        for try await event in try await model.draw(DrawRequest(prompt, seed: 1, steps: 8)) {
+            guard case .finished(_, let picture, _) = event else { continue }
+            let opaque = stride(from: 3, to: picture.pixels.count, by: 4).count { picture.pixels[$0] > 200 }
+            #expect(picture.width == 64 && picture.height == 64)
+            #expect((400...4000).contains(opaque), "\(opaque) opaque pixels of 4,096")
+        }
     }
 }
