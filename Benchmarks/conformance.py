@@ -100,8 +100,7 @@ def report(version, rows, failures, excepted):
         "# Conformance", "",
         f"The unmodified tests of the `openai` Python package {version} for the endpoints that Qalam serves, loose and",
         "strict, synchronous and asynchronous, run by `make conformance` against a server in",
-        "[contract mode](operating.md#contract-mode) with the model in this repository, and one that draws single",
-        "colours.", "",
+        "[contract mode](operating.md#contract-mode) with the models in this repository.", "",
         "| endpoint | tests | passed | skipped by the suite | excepted | failed |", "|---|---|---|---|---|---|",
     ]
     for endpoint, counts in rows:

@@ -54,7 +54,9 @@ struct Serve: AsyncParsableCommand {
             sources[0].adapters = AdapterFlags.urls(settings.lora)
             sources[0].draft = try settings.draft.map { try store.resolve($0) }
         }
-        let seconds = settings.keepAlive ?? (sources.count > 1 ? 300 : 0)
+        // The small ones of this repository may stay.
+        let isUsual = sources.count < 2 || settings.model == ServeSettings.standardModels
+        let seconds = settings.keepAlive ?? (isUsual ? 0 : 300)
         return try ServedLibrary.serving(
             sources, memoryLimit: settings.modelMemory.map { $0 << 20 },
             keepAlive: seconds > 0 ? .seconds(seconds) : nil)

@@ -8,7 +8,7 @@ internal import Yams
 
 /// All that can be set of a server: by flags, else by the environment, else by a file, else as it is here.
 struct ServeSettings: Codable, Equatable {
-    var model = ["models/qalam-mini", "models/qalam-draw-mini"]
+    var model = ServeSettings.standardModels
     var lora: [String] = []
     var draft: String?
     var keepAlive: Int?
@@ -37,6 +37,11 @@ struct ServeSettings: Codable, Equatable {
     var logLevel = "notice"
     var logFormat = "text"
     var contract = false
+
+    /// The models of this repository, as far as they are there.
+    static let standardModels =
+        ["models/qalam-mini"]
+        + ["models/qalam-draw-mini"].filter { FileManager.default.fileExists(atPath: $0 + "/config.json") }
 
     /// Where records are kept: `QALAM_DATA`, else a folder in the home directory.
     static var defaultFolder: String {

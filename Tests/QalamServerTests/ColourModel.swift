@@ -40,7 +40,7 @@ struct ColourModel: ImageModel {
         let mask = source.mask?.squared(to: nativeSize)
         var pixels = result.pixels
         for index in pixels.indices {
-            let share = mask.map { 1 - Float($0.pixels[index | 3]) / 255 } ?? source.strength
+            let share = mask.map { 1 - Float($0.pixels[index | 3]) / 255 } ?? Float(source.strength)
             pixels[index] = UInt8((Float(pixels[index]) * share + Float(old.pixels[index]) * (1 - share)).rounded())
         }
         result.pixels = pixels

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Crypto
 import Foundation
 import Hummingbird
 import QalamImages
@@ -44,11 +43,6 @@ enum ImageFiles {
                 .contentSecurityPolicy: "default-src 'none'; sandbox",
             ], body: .chunks(of: data, count: data.count))
     }
-}
-
-/// The SHA-256 of a text, in hexadecimal digits.
-func sha256(_ text: String) -> String {
-    SHA256.hash(data: Data(text.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }
 
 // MARK: Pictures in forms

@@ -28,7 +28,7 @@ struct ImageRequest: Sendable {
     private let compression: Int
 
     /// The steps that the words for quality stand for, where `steps` isn't given.
-    static let steps = ["low": 10, "medium": 20, "high": 40]
+    static let steps = ["low": 12, "medium": 24, "high": 48]
 
     /// Reads a checked body or form; with a picture, what is drawn starts from that.
     init(_ body: JSONValue, source: DrawSource? = nil) {
