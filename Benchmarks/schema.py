@@ -67,7 +67,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             [options.program, "serve", "--port", "0", "--data", f"{folder}/data", "--model", options.model,
-             "--model", "models/qalam-draw-mini", "--alias", f"*={name}", "--log-level", "error"], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+             "--model", "models/qalam-draw-mini", "--alias", f"*={name}", "--log-level", "error"],
+            stdout=subprocess.PIPE, text=True, cwd=ROOT)
         try:
             address = re.search(r"https?://\S+", process.stdout.readline())[0]
             (pathlib.Path(folder) / "schemathesis.toml").write_text(settings())

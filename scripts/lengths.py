@@ -26,7 +26,8 @@ def functions(lines, pattern):
         if not match or line.rstrip().endswith("}"):
             continue  # no function, or one on a single line
         end = next((j for j in range(index, len(lines)) if lines[j].startswith(match[1] + "}")), None)
-        if end is not None:
+        # A requirement of a protocol has no body: the protocol ends before any brace below it.
+        if end is not None and all(line.startswith(match[1]) or not line.strip() for line in lines[index:end]):
             yield line.strip(), index + 1, end - index + 1
 
 

@@ -74,6 +74,7 @@ public struct DrawingFolder {
     ///   - url: the folder
     ///   - precision: how numbers are stored
     ///   - metadata: what the file of weights says of their making
+    /// - Throws: what writing files throws
     public static func write(
         _ tokenizer: ImageTokenizer, flow: (model: FlowTransformer, text: Tokenizer)?, to url: URL,
         precision: StoredPrecision, metadata: [String: String] = [:]

@@ -47,11 +47,11 @@ public struct FlowTransformerConfig: Sendable, Equatable {
     }
 }
 
-/// A transformer that turns noise into the codes of a picture by rectified flow (Liu et al. 2022), conditioned on a
-/// text that stands before the picture in the same sequence.
+/// A transformer that turns noise into the codes of a picture by rectified flow, conditioned on a text that stands
+/// before the picture in the same sequence.
 ///
-/// Blocks as in DiT (Peebles & Xie 2023) with one table of modulations for all (PixArt-α, Chen et al. 2023); it predicts
-/// the clean codes themselves (Li & He 2025).
+/// Rectified flow: Liu et al. 2022. Blocks as in DiT (Peebles & Xie 2023) with one table of modulations for all (PixArt-α,
+/// Chen et al. 2023); it predicts the clean codes themselves (Li & He 2025).
 public struct FlowTransformer {
     /// The sizes.
     public let config: FlowTransformerConfig
@@ -100,9 +100,11 @@ public struct FlowTransformer {
     public func callAsFunction(_ noisy: Tensor, times: [Float], text: [Int32]) -> Tensor {
         let c = config
         let (B, T, L, C) = (times.count, c.imageTokens, c.textLength, c.width)
-        precondition(noisy.shape == [B, T, c.patchWidth] && text.count == B * L, "flow: \(noisy.shape), \(text.count) ids")
+        precondition(
+            noisy.shape == [B, T, c.patchWidth] && text.count == B * L, "flow: \(noisy.shape), \(text.count) ids")
         let read = embedding(text, words) + embedding((0..<B).flatMap { _ in 0..<Int32(L) }, wordPositions)
-        let seen = patches(noisy) + embedding((0..<B).flatMap { _ in 0..<Int32(T) }, imagePositions).reshaped([B, T, C])
+        let seen =
+            patches(noisy) + embedding((0..<B).flatMap { _ in 0..<Int32(T) }, imagePositions).reshaped([B, T, C])
         let textRows = read.reshaped([B, L, C])
         let time = geluFeedForward(
             sinusoids(times, width: C), up: (timeUp.weight, timeUp.bias), down: (timeDown.weight, timeDown.bias))
@@ -122,7 +124,9 @@ public struct FlowTransformer {
         return repeated(finalTable, B) + twice
     }
 
-    /// Sines and cosines of times, as positions are encoded (Vaswani et al. 2017): (B,C).
+    /// Sines and cosines of times: (B,C).
+    ///
+    /// As positions are encoded by Vaswani et al. 2017.
     private func sinusoids(_ times: [Float], width: Int) -> Tensor {
         let half = width / 2
         return Tensor(

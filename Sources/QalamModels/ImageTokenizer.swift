@@ -131,8 +131,9 @@ struct Convolution {
     func callAsFunction(_ x: Tensor) -> Tensor { convolution(x, weight, bias: bias) }
 }
 
-/// x + down(gelu(up(norm(convolution(x))))): a residual block in the manner of ConvNeXt (Liu et al. 2022), with a full
-/// convolution.
+/// The residual block x + down(gelu(up(norm(convolution(x))))).
+///
+/// In the manner of ConvNeXt (Liu et al. 2022), with a full convolution.
 struct ConvolutionBlock {
     let mix: Convolution
     let norm: Tensor  // (C)

@@ -23,7 +23,8 @@ public enum ScoreFolder {
             vocabularySize: try j.int("vocabulary_size", in: 1...1_000_000),
             textLength: try j.int("text_length", in: sizes))
         guard config.width % config.heads == 0, config.size % 8 == 0 else {
-            throw j.error("heads", "\(config.heads) heads and \(config.size) pixels do not fit a width of \(config.width)")
+            throw j.error(
+                "heads", "\(config.heads) heads and \(config.size) pixels do not fit a width of \(config.width)")
         }
         let text = try Tokenizer(contentsOf: url)
         guard text.vocabularySize <= config.vocabularySize else {

@@ -37,8 +37,9 @@ public struct ScoreModelConfig: Sendable, Equatable {
     }
 }
 
-/// Says how well a picture and a text belong together: two small transformers whose vectors are compared by their cosine
-/// (CLIP, Radford et al. 2021).
+/// Says how well a picture and a text belong together: two small transformers, and the cosine of their vectors.
+///
+/// In the manner of CLIP (Radford et al. 2021).
 public struct ScoreModel {
     /// The sizes.
     public let config: ScoreModelConfig

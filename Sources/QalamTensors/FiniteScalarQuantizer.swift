@@ -2,9 +2,9 @@
 internal import Foundation
 
 /// Finite scalar quantization: each of a few numbers is rounded to one of a few levels, and all of them together are a
-/// code (Mentzer et al. 2023, arXiv 2309.15505).
+/// code.
 ///
-/// Codes count in mixed radix, the first number the quickest.
+/// Mentzer et al. 2023, arXiv 2309.15505. Codes count in mixed radix, the first number the quickest.
 public struct FiniteScalarQuantizer: Sendable, Equatable {
     /// Levels of each number, such as 8, 5, 5, 5.
     public let levels: [Int]

@@ -60,14 +60,16 @@ public func causalAttention(_ qkv: Tensor, _ attention: AttentionLayer, batch: I
 /// - Complexity: 4·B·H·T²·D FLOPs forward, 10·B·H·T²·D backward.
 public func bidirectionalAttention(_ qkv: Tensor, _ shape: AttentionShape, batch: Int) -> Tensor {
     let (rows, width) = qkv.rowsAndColumns
-    precondition(width == shape.fusedWidth && rows % batch == 0, "attention: \(qkv.shape) for \(shape), batch \(batch)")
+    precondition(
+        width == shape.fusedWidth && rows % batch == 0, "attention: \(qkv.shape) for \(shape), batch \(batch)")
     return fusedAttention(qkv, shape, scale: shape.scale, batch: batch, bidirectional: true) { _ in }
 }
 
 /// Attention inside each of `batch` sequences; `finish` turns the gradient of the fused rows into that of what was
 /// projected.
 private func fusedAttention(
-    _ qkv: Tensor, _ s: AttentionShape, scale: Float, batch: Int, bidirectional: Bool, finish: @escaping (Tensor) -> Void
+    _ qkv: Tensor, _ s: AttentionShape, scale: Float, batch: Int, bidirectional: Bool,
+    finish: @escaping (Tensor) -> Void
 ) -> Tensor {
     let rows = qkv.rowsAndColumns.rows
     let out = Tensor(uninitialized: [rows, s.heads * s.headDim], on: qkv.device)

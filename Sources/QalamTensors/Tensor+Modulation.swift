@@ -43,7 +43,8 @@ public struct Modulation {
             var arguments = k_modulation_args(
                 samples: samples, tokens: rows / samples, d: C, stride: values.shape[1], x: x.pointer, base: nil,
                 scale: values.pointer + scale * C, shift: nil, out: nil)
-            let (dscale, dshift) = (slopes.map { $0 + scale * C }, shift.flatMap { part in slopes.map { $0 + part * C } })
+            let dscale = slopes.map { $0 + scale * C }
+            let dshift = shift.flatMap { part in slopes.map { $0 + part * C } }
             guard let node = x.node else {
                 k_modulate_backward(&arguments, dy.pointer, nil, dscale, dshift, false)
                 return

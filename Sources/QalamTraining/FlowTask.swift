@@ -113,7 +113,8 @@ public struct FlowTask: TrainingTask {
         for start in stride(from: 0, to: count, by: 32) {
             let part = Array(indices[start..<min(start + 32, count)])
             let examples = part.map {
-                Example(data.heldout.records[$0], self, random: CounterRandom(seed: 0, stream: UInt64($0)), drops: false)
+                Example(
+                    data.heldout.records[$0], self, random: CounterRandom(seed: 0, stream: UInt64($0)), drops: false)
             }
             total += loss(of: examples, codes.heldout.tensor(part), gradientScale: 1).mean * Double(part.count)
         }
@@ -154,7 +155,8 @@ struct PictureCodes {
         for start in stride(from: 0, to: split.count, by: 32) {
             let end = min(start + 32, split.count)
             let numbers = tokenizer.encode(split.batch(Array(start..<end))).detached
-            codes += config.quantizer.codes(of: numbers.reshaped([numbers.count / config.levels.count, config.levels.count]))
+            let rows = numbers.reshaped([numbers.count / config.levels.count, config.levels.count])
+            codes += config.quantizer.codes(of: rows)
             progress(end)
         }
         self.codes = codes

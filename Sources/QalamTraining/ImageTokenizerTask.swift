@@ -87,7 +87,8 @@ extension ImageTokenizerConfig {
         let fine = Double(size * size / 4), coarse = Double(grid * grid)
         func block(_ width: Int) -> Double { 13 * Double(width * width) }
         let fineParts = Double(fineBlocks.reduce(0, +)) * block(fineWidth) + 2 * 9 * 16 * Double(fineWidth)
-        let coarseParts = Double(coarseBlocks.reduce(0, +)) * block(coarseWidth)
+        let coarseParts =
+            Double(coarseBlocks.reduce(0, +)) * block(coarseWidth)
             + 8 * Double(fineWidth * coarseWidth) + 2 * Double(coarseWidth * levels.count)
         return 2 * (fine * fineParts + coarse * coarseParts)
     }

@@ -17,11 +17,15 @@ func writeSheet(
 struct Likeness {
     /// The peak signal-to-noise ratio over red, green and blue, in decibels; at most 60.
     let psnr: Double
-    /// The structural similarity of their brightness, 1 for equal ones (Wang et al. 2004).
+    /// The structural similarity of their brightness, 1 for equal ones.
+    ///
+    /// Wang et al. 2004.
     let ssim: Double
 
     init(of a: Picture, to b: Picture) {
-        precondition(a.width == b.width && a.height == b.height, "likeness: \(a.width)×\(a.height) to \(b.width)×\(b.height)")
+        precondition(
+            a.width == b.width && a.height == b.height,
+            "likeness: \(a.width)×\(a.height) to \(b.width)×\(b.height)")
         var squares = 0.0
         for i in a.pixels.indices where i % 4 != 3 {
             let difference = Double(a.pixels[i]) - Double(b.pixels[i])

@@ -59,9 +59,10 @@ extension RunSettings {
         evaluateEvery = try notNegative(o.evaluateEvery ?? max(1, steps / 20), "evaluateEvery")
         checkpointEvery = try notNegative(o.checkpointEvery ?? max(1, steps / 20), "checkpointEvery")
         sampleEvery = try notNegative(o.sampleEvery ?? max(1, steps / 10), "sampleEvery")
-        samplePrompts = o.samplePrompts ?? [
-            "cat face", "red heart", "blue car", "smiling face with sunglasses", "green apple", "وجه مبتسم", "زهرة",
-            "قلب أزرق",
-        ]
+        samplePrompts =
+            o.samplePrompts ?? [
+                "cat face", "red heart", "blue car", "smiling face with sunglasses", "green apple", "وجه مبتسم", "زهرة",
+                "قلب أزرق",
+            ]
     }
 }

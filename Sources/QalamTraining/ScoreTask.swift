@@ -7,8 +7,10 @@ public import QalamModels
 internal import QalamTensors
 public import QalamTokenizers
 
-/// A score model and captioned pictures: the loss is the cross-entropy of the right caption among those of the batch, and
-/// of the right picture (Radford et al. 2021, figure 3).
+/// A score model and captioned pictures: the loss is the cross-entropy of the right caption among those of the batch,
+/// and of the right picture.
+///
+/// Radford et al. 2021, figure 3.
 public struct ScoreTask: TrainingTask {
     private let model: ScoreModel
     private let text: Tokenizer

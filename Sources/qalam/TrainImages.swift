@@ -64,7 +64,9 @@ struct TrainImageTokenizer: ParsableCommand {
         try setThreads(flags.threads)
         let options = try flags.run.options()
         let data = try PictureData(URL(filePath: flags.data))
-        guard data.size % 8 == 0 else { throw ValidationError("Pictures of \(data.size) pixels: make them a multiple of 8.") }
+        guard data.size % 8 == 0 else {
+            throw ValidationError("Pictures of \(data.size) pixels: make them a multiple of 8.")
+        }
         let settings = try RunSettings(options, pictures: data, .imageTokenizer)
         var config = ImageTokenizerConfig(size: data.size)
         if let width = options.width { config.coarseWidth = width }

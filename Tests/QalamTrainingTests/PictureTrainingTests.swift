@@ -49,7 +49,8 @@ import Testing
             var rest = try flowRun(folder, "part", data, seed: 1)
             #expect(rest.step == 3)
             try rest.run { _ in }
-            for file in ["checkpoint/model.safetensors", "checkpoint/optimizer.safetensors", "model/model.safetensors"] {
+            for file in ["checkpoint/model.safetensors", "checkpoint/optimizer.safetensors", "model/model.safetensors"]
+            {
                 let bytes = try ["whole", "part"].map {
                     try Data(contentsOf: folder.appending(path: "\($0)/\(file)"))
                 }
@@ -72,7 +73,8 @@ import Testing
             let settings = try RunSettings(options, pictures: data, .score)
             var events: [TrainingEvent] = []
             var run = try TrainingRun(
-                folder: folder.appending(path: "run"), task: ScoreTask(model, text: text, data: data, usesHeldout: true),
+                folder: folder.appending(path: "run"),
+                task: ScoreTask(model, text: text, data: data, usesHeldout: true),
                 settings: settings)
             try run.run { events.append($0) }
             let losses = events.compactMap { if case .step(let report) = $0 { report.loss } else { nil } }
@@ -132,7 +134,9 @@ import Testing
                 for pixel in 0..<256 {
                     let (x, y) = (pixel % 16 - 8, pixel / 16 - 8)
                     guard x * x + y * y <= radius * radius else { continue }
-                    for (channel, value) in (colour + [255]).enumerated() { picture.pixels[4 * pixel + channel] = value }
+                    for (channel, value) in (colour + [255]).enumerated() {
+                        picture.pixels[4 * pixel + channel] = value
+                    }
                 }
                 try Data(picture.encoded(as: .png())).write(to: input.appending(path: "\(word) \(name) disc.png"))
             }

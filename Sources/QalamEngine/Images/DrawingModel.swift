@@ -57,8 +57,12 @@ public struct DrawingModel: ImageModel {
         try check("steps", request.steps ?? 1, 1...200)
         try check("partial_images", request.partials, 0...3)
         let guidance = request.guidance ?? 1, strength = request.source?.strength ?? 1
-        guard guidance >= 1, guidance <= 20 else { throw EngineError.badOption(name: "guidance", why: "is not in 1...20.") }
-        guard strength >= 0, strength <= 1 else { throw EngineError.badOption(name: "strength", why: "is not in 0...1.") }
+        guard guidance >= 1, guidance <= 20 else {
+            throw EngineError.badOption(name: "guidance", why: "is not in 1...20.")
+        }
+        guard strength >= 0, strength <= 1 else {
+            throw EngineError.badOption(name: "strength", why: "is not in 0...1.")
+        }
         return AsyncThrowingStream { continuation in
             let task = Task {
                 await runner.draw(request, ids) { continuation.yield($0) }
