@@ -50,8 +50,8 @@ public struct FlowTransformerConfig: Sendable, Equatable {
 /// A transformer that turns noise into the codes of a picture by rectified flow, conditioned on a text that stands
 /// before the picture in the same sequence.
 ///
-/// Rectified flow: Liu et al. 2022. Blocks as in DiT (Peebles & Xie 2023) with one table of modulations for all (PixArt-α,
-/// Chen et al. 2023); it predicts the clean codes themselves (Li & He 2025).
+/// Rectified flow: Liu et al. 2022. Blocks as in DiT (Peebles & Xie 2023) with one table of modulations for all
+/// (PixArt-α, Chen et al. 2023); it predicts the clean codes themselves (Li & He 2025).
 public struct FlowTransformer {
     /// The sizes.
     public let config: FlowTransformerConfig
