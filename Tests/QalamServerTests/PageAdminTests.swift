@@ -116,7 +116,7 @@ struct PageAdminTests {
         let server = QalamServer(
             models: [FakeModel.saying("a")], store: try Store(), configuration: configuration, shelf: FakeShelf(),
             logger: quiet)
-        try await server.makeApplication().test(.live) { client in
+        try await server.makeApplication().test(.router) { client in
             let list = try await client.send(.get, "/page/models").json
             #expect(list["can_fetch"] == true && list["data"] == [["name": "org/small", "bytes": 5]])
             let events = try await client.send(.post, "/page/models", #"{"name": "org/small"}"#).text

@@ -5,8 +5,6 @@
 import { list, listLabels, open } from "./chats.js";
 import { get } from "./client.js";
 import { startComposer } from "./composer.js";
-import { startDraw } from "./draw/draw.js";
-import { startKeys } from "./keys.js";
 import { loadMarkdown } from "./markdown.js";
 import { openMenu } from "./menus.js";
 import { listModels, startModels } from "./models.js";
@@ -16,10 +14,16 @@ import { showShortcuts, startShortcuts } from "./shortcuts.js";
 import { openChatMenu, startSidebar } from "./sidebar.js";
 import { change, choice, state, watch } from "./state.js";
 import { startThread } from "./thread.js";
-import { startUsage } from "./usage.js";
 import { language, t, translatePage } from "./words.js";
 
 const root = document.documentElement;
+
+/** What is loaded when it is first looked at. */
+const views = {
+  draw: () => import("./draw/draw.js").then(({ startDraw }) => startDraw()),
+  usage: () => import("./usage.js").then(({ startUsage }) => startUsage()),
+  keys: () => import("./keys.js").then(({ startKeys }) => startKeys()),
+};
 
 /** Shows what the address says: #/c/ID, #/draw, #/usage, #/keys, or a new conversation. */
 async function followAddress() {
@@ -30,6 +34,8 @@ async function followAddress() {
 }
 
 function drawView() {
+  views[state.view]?.();
+  delete views[state.view];
   for (const name of ["chat", "draw", "usage", "keys"]) $(`${name}-view`).hidden = state.view !== name;
   for (const node of document.querySelectorAll("[data-view]")) {
     if (node.dataset.view === state.view) node.setAttribute("aria-current", "page");
@@ -87,9 +93,7 @@ async function refresh() {
 
 async function start() {
   watch(["view", "chat", "models", "language"], drawView);
-  for (const part of [
-    startThread, startComposer, startSidebar, startModels, startKeys, startUsage, startShortcuts, startDraw,
-  ]) part();
+  for (const part of [startThread, startComposer, startSidebar, startModels, startShortcuts]) part();
   $("language").addEventListener("click", () => setLanguage(language() === "ar" ? "en" : "ar"));
   $("theme").addEventListener("click", chooseTheme);
   $("open-settings").addEventListener("click", openSettings);

@@ -124,4 +124,5 @@ async function forget() {
 /** Sets the page of keys up. */
 export function startKeys() {
   watch(["view", "language", "session"], draw);
+  draw();
 }

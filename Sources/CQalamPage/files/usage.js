@@ -88,4 +88,5 @@ function table(entries, names) {
 /** Sets the page of usage up. */
 export function startUsage() {
   watch(["view", "language"], draw);
+  draw();
 }

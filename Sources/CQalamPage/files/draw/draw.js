@@ -159,4 +159,5 @@ async function draw() {
 /** Sets the drawing view up. */
 export function startDraw() {
   watch(["view", "language"], draw);
+  draw();
 }
