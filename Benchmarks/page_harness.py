@@ -78,9 +78,6 @@ class Visit:
         self.page.wait_for_selector("#thread > li:last-child .assistant .actions", timeout=120_000)
         self.page.wait_for_selector("#send.stop", state="detached", timeout=120_000)
 
-    def titles(self):
-        return self.page.locator("#list .title").all_inner_texts()
-
     def menu(self, title, entry):
         """Chooses from the menu of a conversation in the list."""
         row = self.page.locator("#list li", has_text=title).first
