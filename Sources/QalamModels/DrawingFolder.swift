@@ -38,12 +38,6 @@ public struct DrawingFolder {
         }
     }
 
-    /// Whether `url` is such a folder.
-    public static func isDrawing(_ url: URL) -> Bool {
-        let config = try? JSONReader(contentsOf: url.appending(path: "config.json"))
-        return (try? config?.string("model_type")) == modelType
-    }
-
     /// Text to ids and back.
     public func textTokenizer() throws -> Tokenizer { try Tokenizer(contentsOf: url) }
 
@@ -95,6 +89,9 @@ public struct DrawingFolder {
 /// The most that a size in a config may be, so that products of sizes stay in range.
 private let sizes = 1...16_384
 
+/// The most numbers of a matrix: memory is taken before the file of weights is asked for its shape.
+private let largestMatrix = 1 << 26
+
 extension ImageTokenizerConfig {
     init(_ j: JSONReader) throws {
         self.init(
@@ -110,6 +107,9 @@ extension ImageTokenizerConfig {
             }
         }
         guard size % 8 == 0 else { throw j.error("size", "\(size) is not a multiple of 8") }
+        guard 9 * max(fineWidth, coarseWidth) * max(fineWidth, coarseWidth) <= largestMatrix else {
+            throw j.error("coarse_width", "\(coarseWidth) or fine_width \(fineWidth) is too large")
+        }
     }
 
     var json: [String: Any] {
@@ -130,6 +130,9 @@ extension FlowTransformerConfig {
             latentScale: Float(try j.positiveDouble("latent_scale")))
         guard width % heads == 0, width % 2 == 0 else {
             throw j.error("heads", "\(heads) heads do not divide a width of \(width)")
+        }
+        guard max(imageTokens, vocabularySize, textLength, 6 * width) * width <= largestMatrix else {
+            throw j.error("width", "\(width) with these other sizes makes a matrix that is too large")
         }
     }
 

@@ -38,13 +38,9 @@ public struct FlowTransformerConfig: Sendable, Equatable {
     public var imageTokens: Int { grid / 2 * (grid / 2) }
     /// Numbers of an image token.
     public var patchWidth: Int { 4 * codeWidth }
-    /// The id that fills up short texts, and all of an empty one.
-    public var paddingToken: Int32 { Int32(vocabularySize) }
 
     /// Ids cut or filled up to L.
-    public func padded(_ ids: [Int32]) -> [Int32] {
-        Array(ids.prefix(textLength)) + Array(repeating: paddingToken, count: max(0, textLength - ids.count))
-    }
+    public func padded(_ ids: [Int32]) -> [Int32] { paddedText(ids, to: textLength, vocabularySize: vocabularySize) }
 }
 
 /// A transformer that turns noise into the codes of a picture by rectified flow, conditioned on a text that stands
@@ -135,6 +131,11 @@ public struct FlowTransformer {
                 return angles.map { cosf($0) } + angles.map { sinf($0) }
             }, [times.count, 2 * half])
     }
+}
+
+/// Ids cut to `length`, or filled up with the id behind the last of the vocabulary, which stands for no token.
+func paddedText(_ ids: [Int32], to length: Int, vocabularySize: Int) -> [Int32] {
+    Array(ids.prefix(length)) + Array(repeating: Int32(vocabularySize), count: max(0, length - ids.count))
 }
 
 /// A row for each of `count` samples: (C) to (count,C).

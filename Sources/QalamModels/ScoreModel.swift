@@ -31,10 +31,7 @@ public struct ScoreModelConfig: Sendable, Equatable {
     public var patches: Int { size / 8 * (size / 8) }
 
     /// Ids cut or filled up to L.
-    public func padded(_ ids: [Int32]) -> [Int32] {
-        Array(ids.prefix(textLength))
-            + Array(repeating: Int32(vocabularySize), count: max(0, textLength - ids.count))
-    }
+    public func padded(_ ids: [Int32]) -> [Int32] { paddedText(ids, to: textLength, vocabularySize: vocabularySize) }
 }
 
 /// Says how well a picture and a text belong together: two small transformers, and the cosine of their vectors.

@@ -49,8 +49,9 @@ public struct FiniteScalarQuantizer: Sendable, Equatable {
             var (code, unit) = (0, 1)
             for axis in levels.indices {
                 let value = quantized.buffer[row * width + axis] * Bound(levels: levels[axis]).radius
-                let level = min(max(Int(value.rounded()) + levels[axis] / 2, 0), levels[axis] - 1)
-                code += level * unit
+                // Zero comes first, so that what is no number becomes zero.
+                let level = min(max(0, value.rounded() + Float(levels[axis] / 2)), Float(levels[axis] - 1))
+                code += Int(level) * unit
                 unit *= levels[axis]
             }
             return Int32(code)

@@ -13,6 +13,17 @@ extension Tensor {
         }
     }
 
+    /// Every number times `factor`.
+    public func scaled(by factor: Float) -> Tensor {
+        let scaled = copied()
+        scaled.scaleInPlace(by: factor)
+        return scaled.recorded(from: [node]) { gradient in
+            let own = gradient.copied()
+            own.scaleInPlace(by: factor)
+            node?.add(own)
+        }
+    }
+
     /// Multiplies every number by `factor` in place; not recorded on the tape.
     package func scaleInPlace(by factor: Float) { k_scale(pointer, factor, count) }
 

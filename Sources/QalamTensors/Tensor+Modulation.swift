@@ -27,11 +27,14 @@ public struct Modulation {
         let samples = values.shape[0]
         precondition(C == width && rows % samples == 0 && base.shape == x.shape, "modulation: \(x.shape) by \(width)")
         let out = Tensor(uninitialized: x.shape, on: x.device)
-        var arguments = k_modulation_args(
-            samples: samples, tokens: rows / samples, d: C, stride: values.shape[1], x: x.pointer, base: base.pointer,
-            scale: values.pointer + scale * C, shift: shift.map { UnsafePointer(values.pointer + $0 * C) },
-            out: out.pointer)
-        k_modulate(&arguments)
+        func arguments() -> k_modulation_args {
+            k_modulation_args(
+                samples: samples, tokens: rows / samples, d: C, stride: values.shape[1], x: x.pointer,
+                base: base.pointer, scale: values.pointer + scale * C,
+                shift: shift.map { UnsafePointer(values.pointer + $0 * C) }, out: out.pointer)
+        }
+        var forward = arguments()
+        k_modulate(&forward)
         return out.recorded(from: [x.node, base.node, values.node]) { dy in
             base.node?.add(dy)
             var slopes: UnsafeMutablePointer<Float>?
@@ -39,17 +42,14 @@ public struct Modulation {
                 if !accumulate { k_fill(into, 0, values.count) }
                 slopes = into
             }
-            // Not the forward pass's: tensors may have moved into other hands, and only x and scale are read.
-            var arguments = k_modulation_args(
-                samples: samples, tokens: rows / samples, d: C, stride: values.shape[1], x: x.pointer, base: nil,
-                scale: values.pointer + scale * C, shift: nil, out: nil)
+            var backward = arguments()
             let dscale = slopes.map { $0 + scale * C }
             let dshift = shift.flatMap { part in slopes.map { $0 + part * C } }
             guard let node = x.node else {
-                k_modulate_backward(&arguments, dy.pointer, nil, dscale, dshift, false)
+                k_modulate_backward(&backward, dy.pointer, nil, dscale, dshift, false)
                 return
             }
-            node.accumulate { k_modulate_backward(&arguments, dy.pointer, $0, dscale, dshift, $1) }
+            node.accumulate { k_modulate_backward(&backward, dy.pointer, $0, dscale, dshift, $1) }
         }
     }
 }

@@ -57,7 +57,7 @@ public struct DrawingEvaluation {
         var drawn: [Picture] = []
         for start in stride(from: 0, to: captions.count, by: 10) {
             let wanted = captions[start..<min(start + 10, captions.count)].enumerated().map { number, caption in
-                FlowSampler.Picture(text: captionTokens(caption, text), seed: seed + UInt64(start + number))
+                FlowSampler.Picture(text: captionTokens(caption, text), seed: seed &+ UInt64(start + number))
             }
             guard let codes = sampler.draw(wanted) else { return drawn }
             images.config.quantizer.snap(codes)

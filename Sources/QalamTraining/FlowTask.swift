@@ -126,7 +126,7 @@ public struct FlowTask: TrainingTask {
         let sampler = FlowSampler(model)
         let wanted = settings.samplePrompts.flatMap { prompt in
             let ids = captionTokens(prompt, text)
-            return (0..<4).map { FlowSampler.Picture(text: ids, seed: settings.seed + UInt64($0)) }
+            return (0..<4).map { FlowSampler.Picture(text: ids, seed: settings.seed &+ UInt64($0)) }
         }
         var cells: [Picture] = []
         for start in stride(from: 0, to: wanted.count, by: 16) {

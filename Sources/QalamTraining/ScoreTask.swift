@@ -79,9 +79,9 @@ public struct ScoreTask: TrainingTask {
         let scale = 1 / (2 * Float(places.count))
         // Sharp vectors of pictures against those of texts, and the other way round.
         let byPicture = linearCrossEntropy(
-            seen.sharpened(Self.sharpness), head: Weight(read), targets: targets, gradientScale: scale)
+            seen.scaled(by: Self.sharpness), head: Weight(read), targets: targets, gradientScale: scale)
         let byText = linearCrossEntropy(
-            read.sharpened(Self.sharpness), head: Weight(seen), targets: targets, gradientScale: scale)
+            read.scaled(by: Self.sharpness), head: Weight(seen), targets: targets, gradientScale: scale)
         byPicture.backward()
         byText.backward()
         return StepLoss(mean: (byPicture.mean + byText.mean) / 2, count: places.count, unit: "img", flops: 0)
@@ -175,13 +175,5 @@ struct CaptionRanking {
             "recall_at_1": Double(ranks.count { $0 < 1 }) / Double(max(ranks.count, 1)),
             "recall_at_10": Double(ranks.count { $0 < 10 }) / Double(max(ranks.count, 1)),
         ]
-    }
-}
-
-extension Tensor {
-    /// Times a factor, on the tape.
-    fileprivate func sharpened(_ factor: Float) -> Tensor {
-        let width = rowsAndColumns.columns
-        return Modulation(Tensor(repeating: factor - 1, [1, width]), width: width).gate(self, addedTo: self, by: 0)
     }
 }

@@ -67,6 +67,9 @@ struct TrainImageTokenizer: ParsableCommand {
         guard data.size % 8 == 0 else {
             throw ValidationError("Pictures of \(data.size) pixels: make them a multiple of 8.")
         }
+        for (name, isSet) in [
+            ("depth", options.depth != nil), ("heads", options.heads != nil), ("vocabulary", options.vocabulary != nil),
+        ] where isSet { throw ValidationError("\(name): an image tokenizer has none; --width is its one size.") }
         let settings = try RunSettings(options, pictures: data, .imageTokenizer)
         var config = ImageTokenizerConfig(size: data.size)
         if let width = options.width { config.coarseWidth = width }

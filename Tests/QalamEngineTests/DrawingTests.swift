@@ -86,6 +86,42 @@ import Testing
         }
     }
 
+    @Test func whatIsNoNumberIsAPicture() {
+        let values = [Float](repeating: .nan, count: 8) + [.infinity, -.infinity, 1, 1, -1, 0, 0, 1]
+        let pictures = picturesOf(Tensor(values, [1, 2, 2, 4]))
+        #expect(pictures.count == 1 && pictures[0].width == 2)
+        #expect(pictures[0].pixels.prefix(8).allSatisfy { $0 == 0 })
+    }
+
+    /// A config whose sizes would take all memory is an error before any is taken.
+    @Test(arguments: [
+        #""width": 16384, "heads": 1"#, #""vocabulary_size": 1000000, "width": 1024"#, #""layers": 0"#, #""heads": 5"#,
+    ])
+    func refusesSizesThatCannotBe(change: String) throws {
+        try withTemporaryFolder { folder in
+            let flow = """
+                "grid": 4, "code_width": 4, "layers": 1, "vocabulary_size": 300, "text_length": 8, "latent_scale": 1.5
+                """
+            let text = """
+                {"model_type": "qalam_draw", "image_tokenizer": {"size": 16, "fine_width": 8, "coarse_width": 16, \
+                "levels": [8, 5, 5, 5], "fine_blocks": [0, 1], "coarse_blocks": [1, 1]}, \
+                "flow": {"width": 16, "heads": 2, \(flow)}}
+                """
+            var object = try #require(
+                try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+            try write(object, to: folder)
+            _ = try DrawingFolder(folder)
+            let changes = try JSONSerialization.jsonObject(with: Data("{\(change)}".utf8)) as? [String: Any] ?? [:]
+            object["flow"] = (object["flow"] as? [String: Any] ?? [:]).merging(changes) { $1 }
+            try write(object, to: folder)
+            #expect(throws: FormatError.self) { _ = try DrawingFolder(folder) }
+        }
+    }
+
+    private func write(_ config: [String: Any], to folder: URL) throws {
+        try JSONSerialization.data(withJSONObject: config).write(to: folder.appending(path: "config.json"))
+    }
+
     /// Without printing thousands of numbers if they are equal.
     private func expectDifferent(_ a: Picture, _ b: Picture, sourceLocation: SourceLocation = #_sourceLocation) {
         let areEqual = a == b

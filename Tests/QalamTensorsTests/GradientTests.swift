@@ -26,6 +26,7 @@ import Testing
     @Test func elementwise() {
         check([[3, 5], [3, 5]]) { $0[0] + $0[1] }
         check([[3, 8]]) { swiglu($0[0]) }
+        check([[3, 4]]) { $0[0].scaled(by: -1.5) }
         check([[2, 6]]) { $0[0].reshaped([3, 4]) }
     }
 

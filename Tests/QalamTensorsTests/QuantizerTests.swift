@@ -36,6 +36,12 @@ import Testing
         #expect(moved.values == values.values)
     }
 
+    /// Damaged weights make numbers that are none: codes stay codes.
+    @Test func whatIsNoNumberHasACode() {
+        let codes = quantizer.codes(of: Tensor([.nan, .infinity, -.infinity], [1, 3]))
+        #expect(codes.allSatisfy { $0 >= 0 && $0 < quantizer.codes })
+    }
+
     /// The gradient is that of the bound: rounding is passed over.
     @Test func gradientPassesRounding() {
         let x = Tensor([0, 0, 0, 9, 9, 9], [2, 3]).requiringGradient()

@@ -21,7 +21,8 @@ package func picturesOf(_ x: Tensor) -> [Picture] {
     let (H, W) = (x.shape[1], x.shape[2])
     let count = 4 * W * H
     return (0..<x.shape[0]).map { row in
-        let bytes = (0..<count).map { UInt8(min(max((x.buffer[row * count + $0] + 1) * 127.5, 0), 255).rounded()) }
+        // Zero comes first, so that what is no number becomes zero.
+        let bytes = (0..<count).map { UInt8(min(max(0, (x.buffer[row * count + $0] + 1) * 127.5), 255).rounded()) }
         return Picture(width: W, height: H, premultiplied: bytes)
     }
 }
