@@ -136,6 +136,18 @@ K_INLINE void k_unpack_scales(uint8_t *scales, uint8_t *minima, const uint8_t *p
     }
 }
 
+/// The scale of group g of k_q3_k, 0...15.
+K_INLINE int k_q3_scale(const uint8_t *scales, int g) {
+    int low = scales[g % 8] >> 4 * (g / 8) & 15, up = scales[8 + g % 4] >> 2 * (g / 4) & 3;
+    return (low | up << 4) - 32;
+}
+
+/// The scale of group g of k_iq4_xs, 0...7.
+K_INLINE int k_iq4_xs_scale(const k_iq4_xs *b, int g) {
+    int low = b->scales_low[g / 2] >> 4 * (g % 2) & 15, up = b->scales_high >> 2 * g & 3;
+    return (low | up << 4) - 32;
+}
+
 // MARK: What encoders share
 
 /// The nearest half precision, at most its largest finite number.

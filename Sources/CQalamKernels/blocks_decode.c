@@ -101,8 +101,7 @@ void k_decode_q3_k(float *restrict out, const void *restrict blocks, size_t coun
         for (int g = 0; g < 16; g++) {
             const uint8_t *q = b->q + 32 * (g / 8) + 16 * (g % 2), *high = b->high + 16 * (g % 2);
             int shift = 2 * (g / 2 % 4), bit = g / 2;
-            int low = b->scales[g % 8] >> 4 * (g / 8) & 15, up = b->scales[8 + g % 4] >> 2 * (g / 4) & 3;
-            float scale = d * (float)((low | up << 4) - 32);
+            float scale = d * (float)k_q3_scale(b->scales, g);
             for (int i = 0; i < 16; i++) {
                 int level = (q[i] >> shift & 3) | (high[i] >> bit & 1) << 2;
                 out[16 * g + i] = scale * (float)(level - 4);
@@ -162,8 +161,7 @@ void k_decode_iq4_xs(float *restrict out, const void *restrict blocks, size_t co
     for (const k_iq4_xs *b = blocks, *end = b + count; b < end; b++, out += 256) {
         float d = f16_wide(b->d);
         for (int g = 0; g < 8; g++) {
-            int low = b->scales_low[g / 2] >> 4 * (g % 2) & 15, up = b->scales_high >> 2 * g & 3;
-            decode_places(out + 32 * g, b->q + 16 * g, k_iq4_values, d * (float)((low | up << 4) - 32));
+            decode_places(out + 32 * g, b->q + 16 * g, k_iq4_values, d * (float)k_iq4_xs_scale(b, g));
         }
     }
 }

@@ -30,6 +30,8 @@ const k_table *k_table_of(k_isa isa) {
                    : NULL;
     case K_ISA_AVX512VNNI:
         return k_table_of(K_ISA_AVX512) && __builtin_cpu_supports("avx512vnni") ? &k_table_avx512vnni : NULL;
+    case K_ISA_AVX512BF16:
+        return k_table_of(K_ISA_AVX512VNNI) && __builtin_cpu_supports("avx512bf16") ? &k_table_avx512bf16 : NULL;
 #elif defined(__aarch64__)
     case K_ISA_NEON:
         return &k_table_neon;
@@ -52,7 +54,7 @@ bool k_isa_select(k_isa isa) {
 k_isa k_isa_current(void) { return current_isa; }
 
 const char *k_isa_name(k_isa isa) {
-    static const char *const names[] = {"generic", "avx2", "avx512", "avx512vnni", "neon", "neondot"};
+    static const char *const names[] = {"generic", "avx2", "avx512", "avx512vnni", "avx512bf16", "neon", "neondot"};
     return names[isa];
 }
 

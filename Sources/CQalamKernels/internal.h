@@ -96,6 +96,7 @@ extern const k_table k_table_generic;
 extern const k_table k_table_avx2;
 extern const k_table k_table_avx512;
 extern const k_table k_table_avx512vnni;
+extern const k_table k_table_avx512bf16;
 #elif defined(__aarch64__)
 extern const k_table k_table_neon;
 extern const k_table k_table_neondot;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Reorders blocks into panels (weight_layout.h). Plain C: loops over 4-byte groups, which compilers turn into SIMD.
+#include "blocks.h"
 #include "internal.h"
 #include "qalam_weights.h"
 #include "weight_layout.h"
@@ -20,6 +21,7 @@ typedef struct {
     const uint8_t *row[W_ROWS];
 } w_source;
 
+/// A binary16 number of each row, at `offset` of its block.
 static void pack_scales(uint8_t *out, const w_source *s, size_t offset) {
     for (size_t r = 0; r < W_ROWS; r++) memcpy(out + 2 * r, s->row[r] + offset, 2);
 }
@@ -30,6 +32,8 @@ static void pack_q8_0(uint8_t *out, const w_source *s) {
         for (size_t pair = 0; pair < 16; pair++) memcpy(out + 32 + pair * 32 + r * 2, s->row[r] + 2 + pair * 2, 2);
     }
 }
+
+// MARK: Bits
 
 /// 4 x `groups` bytes of each row, from `offset`: their low halves make quads `low ...`, their high ones `high ...`.
 static void pack_nibbles(uint8_t *out, const w_source *s, size_t offset, size_t groups, size_t low, size_t high) {
@@ -43,97 +47,147 @@ static void pack_nibbles(uint8_t *out, const w_source *s, size_t offset, size_t 
     }
 }
 
-static void pack_q4_0(uint8_t *out, const w_source *s) {
-    pack_scales(out, s, 0);
-    pack_nibbles(out + 32, s, 2, 4, 0, 4);
-}
-
-static void pack_q5_0(uint8_t *out, const w_source *s) {
-    pack_scales(out, s, 0);
-    pack_nibbles(out + 32, s, 6, 4, 0, 4);
-    uint8_t *high = out + 32 + 256;
-    memset(high, 0, 64);
+/// Bit k of the 4 bytes of each row from `offset` belongs to column k of 32.
+static void pack_bits_32(uint8_t *out, const w_source *s, size_t offset) {
     for (size_t r = 0; r < W_ROWS; r++) {
-        uint32_t bits = load32(s->row[r] + 2);
-        for (size_t k = 0; k < 32; k++) high[r / 8 * 32 + r % 8 * 4 + k % 4] |= (bits >> k & 1) << k / 4;
+        uint32_t bits = load32(s->row[r] + offset), quads = 0;
+        for (size_t k = 0; k < 32; k++) quads |= (bits >> k & 1) << (k % 4 * 8 + k / 4);
+        store32(out + r * 4, quads);
     }
 }
 
-/// The 6-bit scales and minima of a super-block's 8 sub-blocks, 12 bytes.
-static void unpack_k_scales(const uint8_t *packed, uint8_t *scales, uint8_t *minima) {
-    for (size_t j = 0; j < 4; j++) {
-        scales[j] = packed[j] & 63;
-        minima[j] = packed[j + 4] & 63;
-        scales[j + 4] = (packed[j + 8] & 15) | (packed[j] >> 6) << 4;
-        minima[j + 4] = packed[j + 8] >> 4 | (packed[j + 4] >> 6) << 4;
+/// Bit j of byte i of the 32 bytes of each row from `offset` belongs to column 32j + i of 256.
+static void pack_bits_256(uint8_t *out, const w_source *s, size_t offset) {
+    for (size_t r = 0; r < W_ROWS; r++) {
+        for (size_t j = 0; j < 8; j++) {
+            uint32_t quads = 0;
+            for (size_t i = 0; i < 8; i++) quads |= (load32(s->row[r] + offset + 4 * i) >> j & 0x01010101) << i;
+            store32(out + j * 64 + r * 4, quads);
+        }
     }
+}
+
+/// Bits 2j, 2j + 1 of byte 32h + i of the 64 bytes of each row from `offset` belong to column 128h + 32j + i of 256.
+static void pack_two_bits(uint8_t *out, const w_source *s, size_t offset) {
+    for (size_t r = 0; r < W_ROWS; r++) {
+        for (size_t part = 0; part < 16; part++) {  // 16 columns each
+            const uint8_t *from = s->row[r] + offset + part / 8 * 32 + part % 2 * 16;
+            uint32_t quads = 0;
+            for (size_t i = 0; i < 4; i++) {
+                quads |= (load32(from + 4 * i) >> part % 8 / 2 * 2 & 0x03030303) << 2 * i;
+            }
+            store32(out + part * 64 + r * 4, quads);
+        }
+    }
+}
+
+// MARK: Types
+
+/// Types of 32 columns: scales, minima if there are any, `high` bytes of fifth bits if there are any, nibbles.
+static void pack_32(k_block_type type, uint8_t *out, const w_source *s) {
+    size_t at = type == K_BLOCK_MXFP4 ? 1 : 2;
+    if (at == 2) pack_scales(out, s, 0);
+    for (size_t r = 0; at == 1 && r < W_ROWS; r++) {
+        uint32_t bits = bits_of(k_mxfp4_scale(s->row[r][0])) >> 16;  // exact: a power of two
+        memcpy(out + 2 * r, &bits, 2);
+    }
+    if (w_has_minima(type)) {
+        pack_scales(out + W_SCALES, s, at);
+        at += 2;
+    }
+    if (type == K_BLOCK_Q5_0 || type == K_BLOCK_Q5_1) {
+        pack_bits_32(out + w_high_bits(type), s, at);
+        at += 4;
+    }
+    pack_nibbles(out + w_low_bits(type), s, at, 4, 0, 4);
 }
 
 /// d, dmin, scales and minima: the common head of Q4_K and Q5_K.
 static void pack_k_head(uint8_t *out, const w_source *s) {
     pack_scales(out, s, 0);
-    pack_scales(out + 32, s, 2);
+    pack_scales(out + W_SCALES, s, 2);
     for (size_t r = 0; r < W_ROWS; r++) {
         uint8_t scales[8], minima[8];
-        unpack_k_scales(s->row[r] + 4, scales, minima);
-        for (size_t j = 0; j < 8; j++) out[64 + j * 16 + r] = scales[j], out[192 + j * 16 + r] = minima[j];
+        k_unpack_scales(scales, minima, s->row[r] + 4);
+        for (size_t j = 0; j < 8; j++) {
+            out[w_sub_scales_at(K_BLOCK_Q4_K) + j * 16 + r] = scales[j];
+            out[W_K_MINIMA_AT + j * 16 + r] = minima[j];
+        }
     }
 }
 
 static void pack_q4_k(uint8_t *out, const w_source *s) {
+    uint8_t *to = out + w_low_bits(K_BLOCK_Q4_K);
     pack_k_head(out, s);
-    for (size_t c = 0; c < 4; c++) pack_nibbles(out + 320, s, 16 + 32 * c, 8, 16 * c, 16 * c + 8);
+    for (size_t c = 0; c < 4; c++) pack_nibbles(to, s, 16 + 32 * c, 8, 16 * c, 16 * c + 8);
 }
 
 static void pack_q5_k(uint8_t *out, const w_source *s) {
+    uint8_t *to = out + w_low_bits(K_BLOCK_Q5_K);
     pack_k_head(out, s);
-    for (size_t c = 0; c < 4; c++) pack_nibbles(out + 320, s, 48 + 32 * c, 8, 16 * c, 16 * c + 8);
-    uint8_t *high = out + 320 + 2048;
-    memset(high, 0, 512);
-    for (size_t r = 0; r < W_ROWS; r++) {
-        const uint8_t *bits = s->row[r] + 16;
-        for (size_t j = 0; j < 8; j++) {  // sub-block j takes bit j of the 32 bytes
-            uint8_t *to = high + j * 64 + r / 8 * 32 + r % 8 * 4;
-            for (size_t k = 0; k < 32; k++) to[k % 4] |= (bits[k] >> j & 1) << k / 4;
-        }
-    }
+    for (size_t c = 0; c < 4; c++) pack_nibbles(to, s, 48 + 32 * c, 8, 16 * c, 16 * c + 8);
+    pack_bits_256(out + w_high_bits(K_BLOCK_Q5_K), s, 16);
 }
 
 static void pack_q6_k(uint8_t *out, const w_source *s) {
+    uint8_t *to = out + w_low_bits(K_BLOCK_Q6_K), *scales = out + w_sub_scales_at(K_BLOCK_Q6_K);
     pack_scales(out, s, 208);
     for (size_t r = 0; r < W_ROWS; r++) {
-        for (size_t j = 0; j < 16; j++) out[32 + j * 16 + r] = s->row[r][192 + j];
+        for (size_t j = 0; j < 16; j++) scales[j * 16 + r] = s->row[r][192 + j];
     }
     for (size_t half = 0; half < 2; half++) {
-        pack_nibbles(out + 288, s, 64 * half, 8, 32 * half, 32 * half + 16);
-        pack_nibbles(out + 288, s, 64 * half + 32, 8, 32 * half + 8, 32 * half + 24);
+        pack_nibbles(to, s, 64 * half, 8, 32 * half, 32 * half + 16);
+        pack_nibbles(to, s, 64 * half + 32, 8, 32 * half + 8, 32 * half + 24);
     }
-    uint8_t *high = out + 288 + 2048;
-    memset(high, 0, 1024);
+    pack_two_bits(out + w_high_bits(K_BLOCK_Q6_K), s, 128);
+}
+
+static void pack_q2_k(uint8_t *out, const w_source *s) {
+    uint8_t *scales = out + w_sub_scales_at(K_BLOCK_Q2_K);
+    pack_scales(out, s, 80);
+    pack_scales(out + W_SCALES, s, 82);
     for (size_t r = 0; r < W_ROWS; r++) {
-        const uint8_t *bits = s->row[r] + 128;
-        for (size_t k = 0; k < 256; k++) {
-            uint8_t two = bits[k / 128 * 32 + k % 32] >> (k % 128 / 32 * 2) & 3;
-            high[k / 16 * 64 + r / 8 * 32 + r % 8 * 4 + k % 4] |= two << (k % 16 / 4 * 2);
-        }
+        for (size_t j = 0; j < 16; j++) scales[j * 16 + r] = s->row[r][j];
     }
+    pack_two_bits(out + w_low_bits(K_BLOCK_Q2_K), s, 16);
+}
+
+static void pack_q3_k(uint8_t *out, const w_source *s) {
+    uint8_t *scales = out + w_sub_scales_at(K_BLOCK_Q3_K);
+    pack_scales(out, s, 108);
+    for (size_t r = 0; r < W_ROWS; r++) {
+        for (int j = 0; j < 16; j++) scales[j * 16 + (int)r] = (uint8_t)k_q3_scale(s->row[r] + 96, j);
+    }
+    pack_two_bits(out + w_low_bits(K_BLOCK_Q3_K), s, 32);
+    pack_bits_256(out + w_high_bits(K_BLOCK_Q3_K), s, 0);
+}
+
+static void pack_iq4_xs(uint8_t *out, const w_source *s) {
+    uint8_t *to = out + w_low_bits(K_BLOCK_IQ4_XS), *scales = out + w_sub_scales_at(K_BLOCK_IQ4_XS);
+    pack_scales(out, s, 0);
+    for (size_t r = 0; r < W_ROWS; r++) {
+        for (int j = 0; j < 8; j++) scales[j * 16 + (int)r] = (uint8_t)k_iq4_xs_scale((const k_iq4_xs *)s->row[r], j);
+    }
+    for (size_t j = 0; j < 8; j++) pack_nibbles(to, s, 8 + 16 * j, 4, 8 * j, 8 * j + 4);
 }
 
 static void pack_block(k_block_type type, uint8_t *out, const w_source *s) {
     switch (type) {
     case K_BLOCK_Q8_0: pack_q8_0(out, s); break;
-    case K_BLOCK_Q4_0: pack_q4_0(out, s); break;
-    case K_BLOCK_Q5_0: pack_q5_0(out, s); break;
+    case K_BLOCK_Q2_K: pack_q2_k(out, s); break;
+    case K_BLOCK_Q3_K: pack_q3_k(out, s); break;
     case K_BLOCK_Q4_K: pack_q4_k(out, s); break;
     case K_BLOCK_Q5_K: pack_q5_k(out, s); break;
     case K_BLOCK_Q6_K: pack_q6_k(out, s); break;
-    default: break;
+    case K_BLOCK_IQ4_XS: pack_iq4_xs(out, s); break;
+    default: pack_32(type, out, s); break;
     }
 }
 
 size_t k_weight_panel_bytes(k_block_type type, size_t rows, size_t columns) {
     size_t bytes = w_block_bytes(type);
-    return bytes ? (rows + W_ROWS - 1) / W_ROWS * (columns / w_block_columns(type)) * bytes : 0;
+    if (bytes == 0 || columns % w_block_columns(type) != 0) return 0;
+    return (rows + W_ROWS - 1) / W_ROWS * (columns / w_block_columns(type)) * bytes;
 }
 
 typedef struct {
@@ -141,15 +195,16 @@ typedef struct {
     const k_weight *weight;
 } w_packing;
 
-/// Columns of 16-bit floats of a panel; missing rows are zeros.
-static void pack_halves(uint8_t *out, const k_weight *w, size_t panel) {
+/// Columns of 16-bit floats of a panel, `group` at a time; missing rows are zeros.
+static void pack_halves(uint8_t *out, const k_weight *w, size_t panel, size_t group) {
+    size_t bytes = 2 * group;
     for (size_t r = 0; r < W_ROWS; r++) {
         size_t row = panel * W_ROWS + r;
         const uint8_t *from = (const uint8_t *)w->blocks + row * w->columns * 2;
-        for (size_t k = 0; k < w->columns; k++) {
-            uint16_t half = 0;
-            if (row < w->rows) memcpy(&half, from + 2 * k, 2);
-            memcpy(out + k * W_HALF_BYTES + 2 * r, &half, 2);
+        for (size_t k = 0; k < w->columns / group; k++) {
+            uint32_t halves = 0;
+            if (row < w->rows) memcpy(&halves, from + bytes * k, bytes);
+            memcpy(out + bytes * (W_ROWS * k + r), &halves, bytes);
         }
     }
 }
@@ -161,8 +216,8 @@ static void pack_panel(void *context, size_t panel) {
     size_t count = w->columns / w_block_columns(w->type), bytes = w_block_bytes(w->type);
     size_t source_bytes = k_block_bytes(w->type), row_bytes = count * source_bytes;
     uint8_t *out = p->panels + panel * count * bytes;
-    if (bytes == W_HALF_BYTES) {
-        pack_halves(out, w, panel);
+    if (w->type == K_BLOCK_F16 || w->type == K_BLOCK_BF16) {
+        pack_halves(out, w, panel, w_block_columns(w->type));
         return;
     }
     for (size_t b = 0; b < count; b++, out += bytes) {

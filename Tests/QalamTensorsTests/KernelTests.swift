@@ -14,7 +14,9 @@ struct InstructionSet: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    static let all = [K_ISA_GENERIC, K_ISA_AVX2, K_ISA_AVX512, K_ISA_AVX512VNNI, K_ISA_NEON, K_ISA_NEON_DOT]
+    static let all = [
+        K_ISA_GENERIC, K_ISA_AVX2, K_ISA_AVX512, K_ISA_AVX512VNNI, K_ISA_AVX512BF16, K_ISA_NEON, K_ISA_NEON_DOT,
+    ]
 
     static let available: [InstructionSet] = all.compactMap { isa in
         k_table_of(isa) == nil ? nil : InstructionSet(name: String(cString: k_isa_name(isa)), rawValue: isa.rawValue)

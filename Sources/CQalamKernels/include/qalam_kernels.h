@@ -22,8 +22,9 @@ typedef enum {
     K_ISA_AVX2 = 1,
     K_ISA_AVX512 = 2,
     K_ISA_AVX512VNNI = 3,
-    K_ISA_NEON = 4,
-    K_ISA_NEON_DOT = 5,
+    K_ISA_AVX512BF16 = 4,
+    K_ISA_NEON = 5,
+    K_ISA_NEON_DOT = 6,
 } k_isa;
 
 /// The instruction set in use: the best the processor has, unless `k_isa_select` chose another.
@@ -31,7 +32,7 @@ k_isa k_isa_current(void);
 /// Chooses an instruction set, for tests; false (and no change) if this processor or build lacks it. Not while kernels
 /// run.
 bool k_isa_select(k_isa isa);
-/// "generic", "avx2", "avx512" or "neon".
+/// "generic", "avx2", "avx512", "avx512vnni", "avx512bf16", "neon" or "neondot".
 const char *k_isa_name(k_isa isa);
 
 // MARK: Thread pool
