@@ -26,10 +26,34 @@ static void pack_scales(uint8_t *out, const w_source *s, size_t offset) {
     for (size_t r = 0; r < W_ROWS; r++) memcpy(out + 2 * r, s->row[r] + offset, 2);
 }
 
+// MARK: Pairs of bytes
+
+typedef uint16_t w_eight __attribute__((ext_vector_type(8)));
+
+/// Eight numbers of each of eight rows become eight rows of numbers, `step` bytes apart.
+static void transpose_eight(uint8_t *out, size_t step, const uint8_t *const *rows, size_t offset) {
+    w_eight a[8], b[8];
+    for (size_t i = 0; i < 8; i++) memcpy(&a[i], rows[i] + offset, sizeof a[i]);
+    for (size_t i = 0; i < 4; i++) {
+        b[2 * i] = __builtin_shufflevector(a[i], a[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+        b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        a[2 * i] = __builtin_shufflevector(b[i], b[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+        a[2 * i + 1] = __builtin_shufflevector(b[i], b[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        b[2 * i] = __builtin_shufflevector(a[i], a[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+        b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    for (size_t i = 0; i < 8; i++) memcpy(out + i * step, &b[i], sizeof b[i]);
+}
+
 static void pack_q8_0(uint8_t *out, const w_source *s) {
     pack_scales(out, s, 0);
-    for (size_t r = 0; r < W_ROWS; r++) {
-        for (size_t pair = 0; pair < 16; pair++) memcpy(out + 32 + pair * 32 + r * 2, s->row[r] + 2 + pair * 2, 2);
+    for (size_t part = 0; part < 4; part++) {
+        size_t rows = part / 2 * 8, pairs = part % 2 * 8;
+        transpose_eight(out + W_SCALES + pairs * 32 + rows * 2, 32, s->row + rows, 2 + pairs * 2);
     }
 }
 

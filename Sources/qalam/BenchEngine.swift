@@ -29,7 +29,8 @@ struct BenchEngine: ParsableCommand {
     @Option(help: "How keys and values are kept: float32, float16 or int8.")
     var cache = CachePrecision.float16.rawValue
 
-    @Option(help: "An instruction set other than the best: generic, avx2, avx512, avx512vnni, avx512bf16, neon or neondot.")
+    @Option(
+        help: "An instruction set other than the best: generic, avx2, avx512, avx512vnni, avx512bf16, neon or neondot.")
     var instructionSet: String?
 
     @Flag(help: "Also decode an answer held to a JSON Schema, with masks met for the first time and again.")
