@@ -98,4 +98,12 @@ static inline size_t w_block_bytes(k_block_type type) {
     }
 }
 
+/// Whether a weight is multiplied as panels, be they there or made as they are needed.
+static inline bool w_has_panels(const k_weight *w) {
+    return w_block_bytes(w->type) != 0 && w->columns % w_block_columns(w->type) == 0;
+}
+
+/// Writes columns k0 ..< k0 + columns, whole blocks, of a panel of a weight that has only blocks.
+void w_pack_columns(void *out, const k_weight *weight, size_t panel, size_t k0, size_t columns);
+
 #endif

@@ -214,18 +214,13 @@ size_t k_weight_panel_bytes(k_block_type type, size_t rows, size_t columns) {
     return (rows + W_ROWS - 1) / W_ROWS * (columns / w_block_columns(type)) * bytes;
 }
 
-typedef struct {
-    uint8_t *panels;
-    const k_weight *weight;
-} w_packing;
-
-/// Columns of 16-bit floats of a panel, `group` at a time; missing rows are zeros.
-static void pack_halves(uint8_t *out, const k_weight *w, size_t panel, size_t group) {
+/// Columns k0 ..< k0 + columns of 16-bit floats of a panel, `group` at a time; missing rows are zeros.
+static void pack_halves(uint8_t *out, const k_weight *w, size_t panel, size_t k0, size_t columns, size_t group) {
     size_t bytes = 2 * group;
     for (size_t r = 0; r < W_ROWS; r++) {
         size_t row = panel * W_ROWS + r;
-        const uint8_t *from = (const uint8_t *)w->blocks + row * w->columns * 2;
-        for (size_t k = 0; k < w->columns / group; k++) {
+        const uint8_t *from = (const uint8_t *)w->blocks + (row * w->columns + k0) * 2;
+        for (size_t k = 0; k < columns / group; k++) {
             uint32_t halves = 0;
             if (row < w->rows) memcpy(&halves, from + bytes * k, bytes);
             memcpy(out + bytes * (W_ROWS * k + r), &halves, bytes);
@@ -233,18 +228,16 @@ static void pack_halves(uint8_t *out, const k_weight *w, size_t panel, size_t gr
     }
 }
 
-static void pack_panel(void *context, size_t panel) {
+void w_pack_columns(void *panel_columns, const k_weight *w, size_t panel, size_t k0, size_t columns) {
     static const uint8_t zeros[256] = {0};
-    const w_packing *p = context;
-    const k_weight *w = p->weight;
-    size_t count = w->columns / w_block_columns(w->type), bytes = w_block_bytes(w->type);
-    size_t source_bytes = k_block_bytes(w->type), row_bytes = count * source_bytes;
-    uint8_t *out = p->panels + panel * count * bytes;
+    size_t width = w_block_columns(w->type), bytes = w_block_bytes(w->type);
+    size_t source_bytes = k_block_bytes(w->type), row_bytes = w->columns / width * source_bytes;
+    uint8_t *out = panel_columns;
     if (w->type == K_BLOCK_F16 || w->type == K_BLOCK_BF16) {
-        pack_halves(out, w, panel, w_block_columns(w->type));
+        pack_halves(out, w, panel, k0, columns, width);
         return;
     }
-    for (size_t b = 0; b < count; b++, out += bytes) {
+    for (size_t b = k0 / width; b < (k0 + columns) / width; b++, out += bytes) {
         w_source source;
         for (size_t r = 0; r < W_ROWS; r++) {
             size_t row = panel * W_ROWS + r;
@@ -253,6 +246,18 @@ static void pack_panel(void *context, size_t panel) {
         }
         pack_block(w->type, out, &source);
     }
+}
+
+typedef struct {
+    uint8_t *panels;
+    const k_weight *weight;
+} w_packing;
+
+static void pack_panel(void *context, size_t panel) {
+    const w_packing *p = context;
+    const k_weight *w = p->weight;
+    size_t panel_bytes = w->columns / w_block_columns(w->type) * w_block_bytes(w->type);
+    w_pack_columns(p->panels + panel * panel_bytes, w, panel, 0, w->columns);
 }
 
 void k_weight_pack(void *panels, const k_weight *weight) {

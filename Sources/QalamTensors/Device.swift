@@ -67,10 +67,9 @@ public final class Device: Sendable {
     /// Bytes a second that all threads together read from memory, the best of five passes over half a gigabyte.
     package func readBandwidth() -> Double {
         let size = 512 << 20
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
-        defer { memory.deallocate() }
-        memory.initializeMemory(as: UInt8.self, repeating: 1, count: size)
-        let times = (0..<5).map { _ in ContinuousClock().measure { k_read(memory, size) } / .seconds(1) }
+        let memory = Panels(byteCount: size)  // in huge pages, as weights are
+        memory.start.initializeMemory(as: UInt8.self, repeating: 1, count: size)
+        let times = (0..<5).map { _ in ContinuousClock().measure { k_read(memory.start, size) } / .seconds(1) }
         return Double(size) / (times.min() ?? .infinity)
     }
 

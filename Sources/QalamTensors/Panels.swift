@@ -24,6 +24,28 @@ final class Panels: @unchecked Sendable {
     }
 }
 
+/// Panels of a matrix in a mapped file, made when it is multiplied a second time.
+///
+/// The first product makes each panel as it needs it and keeps none: a model's first token comes before there is a copy
+/// of its weights, whose pages the system has to clear first. Results are the same.
+final class LatePanels: Sendable {
+    private struct State {
+        var isUsed = false
+        var panels: Panels?
+    }
+
+    private let state = Mutex(State())
+
+    /// What a product is to use: nothing the first time, from the second on what `make` returned.
+    func forProduct(_ make: () -> Panels) -> Panels? {
+        state.withLock { state in
+            if state.panels == nil, state.isUsed { state.panels = make() }
+            state.isUsed = true
+            return state.panels
+        }
+    }
+}
+
 /// Where the next matrix goes, as long as another one is there.
 private struct WeakRegion {
     weak var region: Region?

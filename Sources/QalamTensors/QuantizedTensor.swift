@@ -16,6 +16,7 @@ public struct QuantizedTensor: @unchecked Sendable {
     private var owner: any AnyObject & Sendable
     private let isFile: Bool
     private var panels: Panels?
+    private var latePanels: LatePanels?
     private var panelOffset = 0
 
     /// A view of `bytes`, row-major blocks that live as long as `owner`.
@@ -62,24 +63,33 @@ public struct QuantizedTensor: @unchecked Sendable {
     /// The same matrix with its blocks reordered for products, if its type has such an order.
     ///
     /// Every type but F32 has one, in which products are several times faster. The reordered copy takes the same memory
-    /// (Q3_K, Q4_K, IQ4_XS and MXFP4 1 to 6% more); the pages of the file are given back to the system. Experts whose
-    /// rows are not a multiple of 16 stay as they are.
+    /// (Q3_K, Q4_K, IQ4_XS and MXFP4 1 to 6% more). Of a matrix in a file it is made at the second product
+    /// (`LatePanels`), and the file's pages are given back to the system. Experts whose rows are not a multiple of 16
+    /// stay as they are.
     package func packed() -> QuantizedTensor {
-        guard panels == nil, shape.count == 2 || shape[1] % 16 == 0 else { return self }
-        let size = k_weight_panel_bytes(type.kernelType, rows, columns)
-        guard size > 0 else { return self }
+        guard panels == nil, latePanels == nil, shape.count == 2 || shape[1] % 16 == 0 else { return self }
+        guard k_weight_panel_bytes(type.kernelType, rows, columns) > 0 else { return self }
         var packed = self
-        let panels = Panels(byteCount: size)
-        var weight = kernelWeight(bias: nil)
-        withExtendedLifetime(self) { k_weight_pack(panels.start, &weight) }
-        (packed.panels, packed.panelOffset) = (panels, 0)
-        if isFile {
-            dropPages()
-        } else {
+        packed.panelOffset = 0
+        if isFile, shape.count == 2 {
+            packed.latePanels = LatePanels()
+            return packed
+        }
+        let panels = makePanels()
+        packed.panels = panels
+        if !isFile {
             packed.owner = panels
             packed.bytes = UnsafeRawBufferPointer(start: nil, count: 0)
         }
         return packed
+    }
+
+    private func makePanels() -> Panels {
+        let panels = Panels(byteCount: k_weight_panel_bytes(type.kernelType, rows, columns))
+        var weight = kernelWeight(panels: nil, bias: nil)
+        withExtendedLifetime(self) { k_weight_pack(panels.start, &weight) }
+        if isFile { dropPages() }
+        return panels
     }
 
     /// Reads rows `ids` of the matrix as floats: (ids, columns); only of matrices in files or not reordered.
@@ -93,8 +103,12 @@ public struct QuantizedTensor: @unchecked Sendable {
         }
     }
 
-    /// As the kernels take it; valid while this value is.
+    /// As the kernels take it for a product; valid while this value is.
     func kernelWeight(bias: UnsafePointer<Float>?) -> k_weight {
+        kernelWeight(panels: panels ?? latePanels?.forProduct(makePanels), bias: bias)
+    }
+
+    private func kernelWeight(panels: Panels?, bias: UnsafePointer<Float>?) -> k_weight {
         k_weight(
             type: type.kernelType, rows: rows, columns: columns, blocks: bytes.baseAddress,
             panels: panels.map { UnsafeRawPointer($0.start + panelOffset) },

@@ -46,6 +46,18 @@ import Testing
         }
     }
 
+    /// A matrix in a file is reordered at its second product, with which nothing changes.
+    @Test(arguments: BlockType.allCases)
+    func firstAndLaterProductsAgree(type: BlockType) {
+        let (tensor, _) = makeTensor(type, [40, 512], seed: 1, isFile: true)
+        let weight = Weight([tensor]).packed()
+        for rows in [1, 7, 1, 7] {
+            let x = randomTensor([rows, 512], seed: 5)
+            let expected = linear(x, makeWeight(type, 40, 512).weight.packed()).values
+            #expect(linear(x, weight).values == expected, "\(type.name), \(rows) rows")
+        }
+    }
+
     /// Pieces of several types stand side by side, and a table gives its rows.
     @Test func piecesAndTables() {
         let (a, b) = (makeWeight(.q4_K, 24, 256, seed: 1), makeWeight(.q6_K, 16, 256, seed: 2))
@@ -104,13 +116,15 @@ private struct Made {
     var weight: Weight { Weight(pieces) }
 }
 
-private func makeTensor(_ type: BlockType, _ shape: [Int], seed: UInt64) -> (tensor: QuantizedTensor, owner: Bytes) {
+private func makeTensor(
+    _ type: BlockType, _ shape: [Int], seed: UInt64, isFile: Bool = false
+) -> (tensor: QuantizedTensor, owner: Bytes) {
     let count = shape.reduce(1, *)
     let numbers = randomTensor([count], seed: seed).values.map { $0 * 0.05 }
     let owner = Bytes(type.byteCount(numbers: count) ?? 0) { target in
         numbers.withUnsafeBufferPointer { encodeBlocks(type, $0, into: target) }
     }
-    return (QuantizedTensor(type: type, shape: shape, bytes: owner.start, owner: owner, isFile: false), owner)
+    return (QuantizedTensor(type: type, shape: shape, bytes: owner.start, owner: owner, isFile: isFile), owner)
 }
 
 private func makeWeight(_ type: BlockType, _ rows: Int, _ columns: Int, seed: UInt64 = 1) -> Made {

@@ -18,7 +18,7 @@ typedef struct {
     size_t rows, columns;
     /// Row-major blocks, as GGUF files hold them. May be NULL for a weight without rows, or once `panels` is there.
     const void *_Nullable blocks;
-    /// What k_weight_pack made of them, or NULL: then they are decoded and multiplied as floats, exactly but slower.
+    /// What k_weight_pack made of them, or NULL: then panels are made again for every product, with the same results.
     const void *_Nullable panels;
     const float *_Nullable bias;  // (rows)
 } k_weight;
