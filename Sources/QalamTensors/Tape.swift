@@ -119,9 +119,12 @@ extension Tensor {
     }
 
     /// This result with its rule on the tape, if any of the inputs is on it.
+    ///
+    /// Inlined, so that without gradients neither the list nor the rule needs memory.
+    @inline(__always)
     func recorded(from inputs: [Node?], _ rule: @escaping (Tensor) -> Void) -> Tensor {
+        guard inputs.contains(where: { $0 != nil }) else { return self }
         let present = inputs.compactMap(\.self)
-        guard !present.isEmpty else { return self }
         var result = self
         result.node = Node(of: self, inputs: present, rule: rule)
         return result

@@ -41,7 +41,7 @@ extension Tensor {
 public func swiglu(_ x: Tensor) -> Tensor {
     let (rows, width) = x.rowsAndColumns
     precondition(width % 2 == 0, "swiglu: \(x.shape)")
-    let out = Tensor(uninitialized: x.shape.dropLast() + [width / 2], on: x.device)
+    let out = Tensor(uninitialized: x.shape(endingIn: width / 2), on: x.device)
     k_swiglu(out.pointer, x.pointer, rows, width / 2)
     return out.recorded(from: [x.node]) { dy in
         let dx = Tensor(uninitialized: x.shape, on: x.device)
@@ -65,7 +65,7 @@ private func gated(
 ) -> Tensor {
     let (rows, width) = x.rowsAndColumns
     precondition(width % 2 == 0 && x.node == nil, "gated unit: \(x.shape), without gradients")
-    let out = Tensor(uninitialized: x.shape.dropLast() + [width / 2], on: x.device)
+    let out = Tensor(uninitialized: x.shape(endingIn: width / 2), on: x.device)
     kernel(out.pointer, x.pointer, rows, width / 2)
     return out
 }

@@ -10,8 +10,12 @@ internal import CQalamKernels
 /// - Returns: (…,C)
 public func rmsNorm(_ x: Tensor, _ weight: Tensor, epsilon: Float) -> Tensor {
     let (rows, C) = x.rowsAndColumns
-    precondition(weight.shape == [C], "rmsNorm: \(x.shape) by \(weight.shape)")
+    precondition(weight.count == C, "rmsNorm: \(x.shape) by \(weight.shape)")
     let out = Tensor(uninitialized: x.shape, on: x.device)
+    guard x.node != nil || weight.node != nil else {
+        k_rmsnorm(out.pointer, nil, x.pointer, weight.pointer, epsilon, rows, C)
+        return out
+    }
     let inverse = Tensor(uninitialized: [rows], on: x.device)
     k_rmsnorm(out.pointer, inverse.pointer, x.pointer, weight.pointer, epsilon, rows, C)
     return out.recorded(from: [x.node, weight.node]) { dy in

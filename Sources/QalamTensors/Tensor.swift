@@ -60,6 +60,13 @@ public struct Tensor {
     /// All its numbers, writable: for loaders, optimizers and samplers.
     package var buffer: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: pointer, count: count) }
 
+    /// Its shape with another last extent.
+    func shape(endingIn last: Int) -> [Int] {
+        var shape = shape
+        shape[shape.count - 1] = last
+        return shape
+    }
+
     /// The product of all axes but the last, and the last: (rows, columns).
     package var rowsAndColumns: (rows: Int, columns: Int) {
         let columns = shape.last ?? 1
