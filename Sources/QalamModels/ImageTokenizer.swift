@@ -34,6 +34,9 @@ public struct ImageTokenizerConfig: Sendable, Equatable {
     /// The side of the grid of codes, G.
     public var grid: Int { size / Self.factor }
 
+    /// How many codes there are.
+    public var codes: Int { quantizer.codes }
+
     /// The quantizer of its codes.
     public var quantizer: FiniteScalarQuantizer { FiniteScalarQuantizer(levels: levels) }
 }

@@ -77,7 +77,7 @@ public struct ImageTokenizerTask: TrainingTask {
 
     /// Writes a folder with the image tokenizer alone.
     public func write(to folder: URL, metadata: [String: String]) throws {
-        try DrawingFolder.write(model, flow: nil, to: folder, precision: precision, metadata: metadata)
+        try DrawingFolder.write(model, drawer: nil, to: folder, precision: precision, metadata: metadata)
     }
 }
 

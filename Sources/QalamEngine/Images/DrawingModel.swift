@@ -18,6 +18,7 @@ public struct DrawingModel: ImageModel {
     /// The side of its pictures in pixels.
     public let nativeSize: Int
     private let tokenizer: Tokenizer
+    private let drawsTokens: Bool
     private let runner: DrawingRunner
 
     /// Opens the folder at `url`; `open` does the same on a thread of its own.
@@ -30,9 +31,11 @@ public struct DrawingModel: ImageModel {
         facts = try ModelFacts(url)
         tokenizer = try folder.textTokenizer()
         nativeSize = folder.imageTokenizerConfig.size
+        let drawer = folder.drawer
         runner = try DrawingRunner(folder)
-        contextLength = runner.textLength
-        guard tokenizer.vocabularySize <= runner.vocabularySize else {
+        contextLength = drawer?.textLength ?? 0
+        drawsTokens = if case .token = drawer { true } else { false }
+        guard tokenizer.vocabularySize <= drawer?.vocabularySize ?? 0 else {
             throw ModelError.mismatch("\(url.lastPathComponent): its tokenizer and its weights don't belong together.")
         }
     }
@@ -56,6 +59,7 @@ public struct DrawingModel: ImageModel {
         try check("n", request.count, 1...Self.mostPictures)
         try check("steps", request.steps ?? 1, 1...200)
         try check("partial_images", request.partials, 0...3)
+        try checkSampling(request)
         let guidance = request.guidance ?? 1, strength = request.source?.strength ?? 1
         guard guidance >= 1, guidance <= 20 else {
             throw EngineError.badOption(name: "guidance", why: "is not in 1...20.")
@@ -73,6 +77,18 @@ public struct DrawingModel: ImageModel {
         }
     }
 
+    private func checkSampling(_ request: DrawRequest) throws(EngineError) {
+        let options: [(String, Double?, ClosedRange<Double>)] = [
+            ("temperature", request.temperature, 0...10), ("top_k", request.topK.map(Double.init), 0...1_048_576),
+            ("top_p", request.topP, 0.01...1),
+        ]
+        for (name, value, range) in options {
+            guard let value else { continue }
+            guard drawsTokens else { throw .badOption(name: name, why: "is for models that draw code by code.") }
+            guard range.contains(value) else { throw .badOption(name: name, why: "is \(value), not in \(range).") }
+        }
+    }
+
     private func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws(EngineError) {
         guard range.contains(value) else { throw .badOption(name: name, why: "is \(value), not in \(range).") }
     }
@@ -80,32 +96,27 @@ public struct DrawingModel: ImageModel {
 
 /// Draws for many callers, one request after the other, on a thread of its own.
 private actor DrawingRunner {
-    private let flow: FlowTransformer
+    private let sampler: any CodeSampler
     private let images: ImageTokenizer
     private let thread = EngineThread()
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-    nonisolated let textLength: Int
-    nonisolated let vocabularySize: Int
-
     init(_ folder: DrawingFolder) throws {
-        flow = try folder.flow()
         images = try folder.imageTokenizer()
-        (textLength, vocabularySize) = (flow.config.textLength, flow.config.vocabularySize)
+        sampler = try folder.openDrawer().sampler(images)
     }
 
     func draw(_ request: DrawRequest, _ ids: [TokenID], report: (DrawEvent) -> Void) {
-        var sampler = FlowSampler(flow)
-        if let steps = request.steps { sampler.steps = steps }
-        if let guidance = request.guidance { sampler.guidance = Float(guidance) }
-        let wanted = (0..<request.count).map { FlowSampler.Picture(text: ids, seed: request.seed &+ UInt64($0)) }
+        var sampler = sampler
+        sampler.follow(request)
+        let wanted = (0..<request.count).map { CodeRequest(text: ids, seed: request.seed &+ UInt64($0)) }
         let original = request.source.map { Original($0, size: images.config.size) }
-        let source = original.map { $0.source(images, flow.config, strength: request.source?.strength ?? 1) }
+        let source = original.map { $0.source(images, strength: request.source?.strength ?? 1) }
         let partials = Self.milestones(request.partials, steps: sampler.steps)
         let codes = sampler.draw(wanted, from: source) { done, codes in
             if let number = partials.firstIndex(of: done) {
-                for (i, picture) in pictures(codes, original).enumerated() {
+                for (i, picture) in pictures(codes(), original).enumerated() {
                     report(.partial(picture: i, number: number, picture))
                 }
             }
@@ -115,7 +126,7 @@ private actor DrawingRunner {
         for (i, picture) in pictures(codes, original).enumerated() {
             report(.finished(picture: i, picture, seed: wanted[i].seed))
         }
-        report(.usage(inputTokens: ids.count, outputTokens: request.count * flow.config.imageTokens))
+        report(.usage(inputTokens: ids.count, outputTokens: request.count * sampler.imageTokens))
     }
 
     /// The steps after which unfinished pictures are shown, spread over the work.
@@ -139,19 +150,19 @@ private struct Original {
         mask = source.mask?.resized(width: size, height: size)
     }
 
-    /// Its codes, and the image tokens that no transparent pixel of the mask touches.
-    func source(_ images: ImageTokenizer, _ c: FlowTransformerConfig, strength: Double) -> FlowSampler.Source {
+    /// Its codes, and which of them no transparent pixel of the mask touches.
+    func source(_ images: ImageTokenizer, strength: Double) -> CodeSource {
         let kept = mask.map { mask in
-            let side = c.grid / 2, pixels = mask.width / side
-            return (0..<c.imageTokens).map { token in
-                let (top, left) = (token / side * pixels, token % side * pixels)
+            let G = images.config.grid, pixels = mask.width / G
+            return (0..<G * G).map { code in
+                let (top, left) = (code / G * pixels, code % G * pixels)
                 return (0..<pixels * pixels).allSatisfy { i in
                     mask.pixels[4 * ((top + i / pixels) * mask.width + left + i % pixels) + 3] == 255
                 }
             }
         }
         let codes = images.encode(tensorOf([picture]))
-        return FlowSampler.Source(codes: codes, kept: kept, strength: Float(strength))
+        return CodeSource(codes: codes, kept: kept, strength: Float(strength))
     }
 
     /// The original's pixels again wherever the mask is not transparent.
