@@ -117,6 +117,13 @@ def write(path, name, shape):
     writer.close()
 
 
+def recipe(kind, base, part):
+    """Arguments of llama-quantize, which makes MXFP4 of the experts of mixtures only unless told more."""
+    if kind != "MXFP4":
+        return [base, part, kind]
+    return ["--tensor-type", "attn=mxfp4", "--tensor-type", "ffn=mxfp4", base, part, "Q4_0"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
@@ -136,7 +143,7 @@ def main():
             path = options.output / f"{name}-{kind}.gguf"
             if not path.exists():
                 part = path.with_suffix(".part")
-                subprocess.run([options.quantize, base, part, kind], check=True, stdout=subprocess.DEVNULL,
+                subprocess.run([options.quantize, *recipe(kind, base, part)], check=True, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
                 part.rename(path)
             made[f"{name} {kind}"] = str(path)
