@@ -193,7 +193,7 @@ import Testing
 
     private func freshFlow(_ c: ImageTokenizerConfig, _ words: Int, _ weights: Weights) throws -> FlowTransformer {
         let config = FlowTransformerConfig(
-            grid: c.grid, codeWidth: c.levels.count, width: 16, layers: 2, heads: 2, vocabularySize: words,
+            grid: c.grid, codeWidth: c.codes.width, width: 16, layers: 2, heads: 2, vocabularySize: words,
             textLength: 8)
         let model = try FlowTransformer(config, weights)
         // A fresh model predicts almost nothing, whatever the noise: this one has something to say.
@@ -205,7 +205,7 @@ import Testing
 
     private func freshToken(_ c: ImageTokenizerConfig, _ words: Int, _ weights: Weights) throws -> TokenTransformer {
         let config = TokenTransformerConfig(
-            grid: c.grid, codes: c.quantizer.codes, width: 16, layers: 2, heads: 2, vocabularySize: words,
+            grid: c.grid, codes: c.codes.count, width: 16, layers: 2, heads: 2, vocabularySize: words,
             textLength: 8)
         let model = try TokenTransformer(config, weights)
         for parameter in model.parameters where parameter.role == .table {

@@ -135,7 +135,7 @@ private actor DrawingRunner {
     }
 
     private func pictures(_ codes: Tensor, _ original: Original?) -> [Picture] {
-        images.config.quantizer.snap(codes)
+        images.quantizer.snap(codes)
         return picturesOf(images.decode(codes)).map { original?.restored(in: $0) ?? $0 }
     }
 }
