@@ -27,7 +27,7 @@ public struct DrawingModel: ImageModel {
     /// - Parameters:
     ///   - url: the folder
     ///   - id: the name clients call it by; nil for the folder's
-    ///   - rank: the folder of a score model that chooses among candidates; nil for `score` in the folder, if it is there
+    ///   - rank: the folder of a score model that chooses among candidates; nil for `score` in the model's, if there
     /// - Throws: errors that name what is wrong where
     public init(_ url: URL, id: String? = nil, rank: URL? = nil) throws {
         let folder = try DrawingFolder(url)
