@@ -104,11 +104,12 @@ public struct ImageTokenizer {
         }
     }
 
-    /// Pictures encoded and decoded, as they are trained: (B,S,S,4).
+    /// Pictures encoded and decoded, as they are trained.
     ///
     /// - Parameters:
     ///   - pictures: (B,S,S,4)
     ///   - relaxation: how a codebook's choice is softened; finite scalar quantization needs none
+    /// - Returns: (B,S,S,4)
     public func reconstruction(of pictures: Tensor, _ relaxation: Codebook.Relaxation) -> Tensor {
         guard case .codebook(let codebook) = quantizer else { return decode(encode(pictures)) }
         let logits = encoded(pictures), places = Array(logits.shape.dropLast())

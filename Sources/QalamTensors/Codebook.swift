@@ -3,8 +3,9 @@ internal import CQalamKernels
 
 // N: places   K: codes   D: numbers of a code
 
-/// Learned numbers for each of K codes, among which logits choose: the middle of DALL-E's discrete VAE (Ramesh et al.
-/// 2021, § 2.1).
+/// Learned numbers for each of K codes, among which logits choose: the middle of DALL-E's discrete VAE.
+///
+/// Ramesh et al. 2021, § 2.1.
 public struct Codebook {
     /// (D,K): a column for each code.
     private let weight: Tensor
@@ -35,7 +36,9 @@ public struct Codebook {
         }
     }
 
-    /// The numbers of codes drawn from logits, softened (Gumbel softmax: Jang et al. 2016).
+    /// The numbers of codes drawn from logits, softened.
+    ///
+    /// The Gumbel softmax of Jang et al. 2016.
     ///
     /// - Parameters:
     ///   - logits: (N,K)

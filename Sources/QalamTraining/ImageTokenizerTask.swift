@@ -45,8 +45,9 @@ public struct ImageTokenizerTask: TrainingTask {
     /// What the divergence of a codebook's choices from even ones counts beside the squared error, in nats.
     private static let divergenceWeight: Float = 1e-4
 
-    /// How soft a codebook's choices are: from temperature 1 down to 1/16 in a half cosine, as in DALL-E (Ramesh et al.
-    /// 2021, A.2).
+    /// How soft a codebook's choices are: from temperature 1 down to 1/16 in a half cosine, as in DALL-E.
+    ///
+    /// Ramesh et al. 2021, A.2.
     private func relaxation(step: Int, first: Int, _ settings: RunSettings, share: Float) -> Codebook.Relaxation {
         let progress = Double(step) / Double(max(settings.steps - 1, 1))
         let temperature = 1 / 16 + (1 - 1 / 16) * 0.5 * (1 + cos(.pi * progress))

@@ -125,7 +125,8 @@ import Testing
                 if case .evaluated(let evaluation) = $0 { heldout.append(evaluation.loss) }
             }
             #expect(try #require(losses.last) < 0.1 * losses[0], "\(losses.last ?? .nan) after \(losses[0])")
-            #expect(try #require(heldout.min()) < 0.95 * heldout[0])
+            // Of a thousand codes, before it knows the few by heart.
+            #expect(try #require(heldout.min()) < 0.95 * log(1000), "\(heldout)")
             let written = try DrawingFolder(run.folder.appending(path: "model"))
             let (text, images) = (try written.textTokenizer(), try written.imageTokenizer())
             var sampler = try written.openDrawer().sampler(images)
