@@ -135,8 +135,8 @@ public enum DrawerConfig: Sendable, Equatable {
 
     fileprivate func fits(_ images: ImageTokenizerConfig) -> Bool {
         switch self {
-        case .flow(let config): config.grid == images.grid && config.codeWidth == images.levels.count
-        case .token(let config): config.grid == images.grid && config.codes == images.quantizer.codes
+        case .flow(let config): config.grid == images.grid && config.codeWidth == images.codes.width
+        case .token(let config): config.grid == images.grid && config.codes == images.codes.count
         }
     }
 }
@@ -151,11 +151,9 @@ extension ImageTokenizerConfig {
     init(_ j: JSONReader) throws {
         self.init(
             size: try j.int("size", in: sizes), fineWidth: try j.int("fine_width", in: sizes),
-            coarseWidth: try j.int("coarse_width", in: sizes), levels: try j.ints("levels"))
+            coarseWidth: try j.int("coarse_width", in: sizes), codes: try ImageCodes(j))
         fineBlocks = try j.ints("fine_blocks")
         coarseBlocks = try j.ints("coarse_blocks")
-        guard (1...8).contains(levels.count), levels.allSatisfy({ (2...64).contains($0) }), quantizer.codes <= 1 << 20
-        else { throw j.error("levels", "\(levels) is not a list of 1 to 8 numbers from 2 to 64") }
         for (key, blocks) in [("fine_blocks", fineBlocks), ("coarse_blocks", coarseBlocks)] {
             guard blocks.count == 2, blocks.allSatisfy({ (0...64).contains($0) }) else {
                 throw j.error(key, "\(blocks) is not two counts")
@@ -168,10 +166,37 @@ extension ImageTokenizerConfig {
     }
 
     var json: [String: Any] {
-        [
-            "size": size, "fine_width": fineWidth, "coarse_width": coarseWidth, "levels": levels,
-            "fine_blocks": fineBlocks, "coarse_blocks": coarseBlocks,
+        let own: [String: Any] = [
+            "size": size, "fine_width": fineWidth, "coarse_width": coarseWidth, "fine_blocks": fineBlocks,
+            "coarse_blocks": coarseBlocks,
         ]
+        return own.merging(codes.json) { first, _ in first }
+    }
+}
+
+extension ImageCodes {
+    /// From `levels`, or from `codebook_size` and `codebook_width`.
+    fileprivate init(_ j: JSONReader) throws {
+        if let count = try j.optionalInt("codebook_size") {
+            guard (16...1 << 16).contains(count), count % 16 == 0 else {
+                throw j.error("codebook_size", "\(count) is not a multiple of 16 up to 65536")
+            }
+            self = .codebook(count: count, width: try j.int("codebook_width", in: 1...256))
+            return
+        }
+        let levels = try j.ints("levels")
+        // The product is taken of few and small numbers only.
+        guard (1...8).contains(levels.count), levels.allSatisfy({ (2...64).contains($0) }),
+            levels.reduce(1, *) <= 1 << 20
+        else { throw j.error("levels", "\(levels) is not a list of 1 to 8 numbers from 2 to 64") }
+        self = .levels(levels)
+    }
+
+    fileprivate var json: [String: Any] {
+        switch self {
+        case .levels(let levels): ["levels": levels]
+        case .codebook(let count, let width): ["codebook_size": count, "codebook_width": width]
+        }
     }
 }
 

@@ -30,7 +30,7 @@ func writeSamples(
     var cells: [Picture] = []
     for start in stride(from: 0, to: wanted.count, by: 16) {
         guard let codes = sampler.draw(Array(wanted[start..<min(start + 16, wanted.count)])) else { return }
-        images.config.quantizer.snap(codes)
+        images.quantizer.snap(codes)
         cells += picturesOf(images.decode(codes).detached)
     }
     try writeSheet(cells, columns: 16, to: folder.appending(path: "samples.png"), report)

@@ -24,8 +24,15 @@ struct DrawingFlags: ParsableArguments {
     @Option(help: "With models that draw code by code: only the likeliest that make up this share (1).")
     var topP: Double?
 
+    @Option(help: "How many to draw, of which the best are kept; needs a score model (as many as asked for).")
+    var candidates: Int?
+
+    @Option(help: "The score model that chooses, a folder; by default that in the model's folder.")
+    var rank: String?
+
     /// The model in a folder or of that name, if it draws.
     func open(_ model: String) async throws -> any ImageModel {
+        if let rank { return try await DrawingModel.open(try ModelStore().resolve(model), rank: URL(filePath: rank)) }
         let opened = try await QalamEngine.Qalam.open(try ModelStore().resolve(model))
         guard let drawing = opened as? any ImageModel else {
             throw EngineError.unsupported(model: opened.id, what: "draw pictures")
@@ -37,6 +44,7 @@ struct DrawingFlags: ParsableArguments {
     func request(_ prompt: String, seed: UInt64) -> DrawRequest {
         var request = DrawRequest(prompt, seed: seed, steps: steps, guidance: guidance)
         (request.temperature, request.topK, request.topP) = (temperature, topK, topP)
+        request.candidates = candidates
         return request
     }
 }

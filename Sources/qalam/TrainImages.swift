@@ -56,9 +56,29 @@ struct TrainImageTokenizer: ParsableCommand {
             qalam draw "a smiling orange cat" --model out/draw/model
 
             samples.png in the run's folder shows held-out pictures above their reconstructions.
+
+            Codes are made by finite scalar quantization, or chosen from a learned codebook as in DALL-E's discrete VAE
+            (--kind dvae).
             """)
 
     @OptionGroup var flags: PictureRunFlags
+
+    @Option(help: "fsq: finite scalar quantization to 8, 5, 5 and 5 levels; dvae: a codebook.")
+    var kind = "fsq"
+
+    @Option(help: "Codes of a codebook, a multiple of 16; 1024 by default.")
+    var codebookSize: Int?
+
+    func validate() throws {
+        guard ["fsq", "dvae"].contains(kind) else {
+            throw ValidationError("--kind \(kind) is not known; use fsq or dvae.")
+        }
+        guard let codebookSize else { return }
+        guard kind == "dvae" else { throw ValidationError("--codebook-size is for --kind dvae.") }
+        guard (16...65536).contains(codebookSize), codebookSize % 16 == 0 else {
+            throw ValidationError("--codebook-size must be a multiple of 16 up to 65536, not \(codebookSize).")
+        }
+    }
 
     func run() throws {
         try setThreads(flags.threads)
@@ -73,6 +93,7 @@ struct TrainImageTokenizer: ParsableCommand {
         let settings = try RunSettings(options, pictures: data, .imageTokenizer)
         var config = ImageTokenizerConfig(size: data.size)
         if let width = options.width { config.coarseWidth = width }
+        if kind == "dvae" { config.codes = .codebook(count: codebookSize ?? 1024, width: 8) }
         let weights = Weights(FreshWeights(seed: settings.seed), trainable: true)["image_tokenizer"]
         let model = try ImageTokenizer(config, weights)
         try flags.train(ImageTokenizerTask(model, data: data, precision: flags.storedPrecision), settings)
@@ -124,7 +145,7 @@ struct TrainImage: ParsableCommand {
     ) throws {
         let settings = try RunSettings(options, pictures: data, .flow)
         var config = FlowTransformerConfig(
-            grid: images.config.grid, codeWidth: images.config.levels.count, vocabularySize: text.vocabularySize)
+            grid: images.config.grid, codeWidth: images.config.codes.width, vocabularySize: text.vocabularySize)
         (config.width, config.layers, config.heads) = try sizes(options, config.width, config.layers)
         let model = try FlowTransformer(config, weights(settings)["flow"])
         let task = encoding(data) {
@@ -139,7 +160,7 @@ struct TrainImage: ParsableCommand {
     ) throws {
         let settings = try RunSettings(options, pictures: data, .token)
         var config = TokenTransformerConfig(
-            grid: images.config.grid, codes: images.config.codes, vocabularySize: text.vocabularySize)
+            grid: images.config.grid, codes: images.config.codes.count, vocabularySize: text.vocabularySize)
         (config.width, config.layers, config.heads) = try sizes(options, config.width, config.layers)
         let model = try TokenTransformer(config, weights(settings)["token"])
         let task = encoding(data) {

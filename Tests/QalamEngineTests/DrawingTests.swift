@@ -89,6 +89,48 @@ import Testing
         }
     }
 
+    /// The best of the candidates by a made-up score model come first, each with the seed that draws it alone.
+    @Test(arguments: Kind.allCases) func keepsTheBestOfTheCandidates(kind: Kind) async throws {
+        try await withTemporaryFolder { score in
+            let model = try makeScoreModel(in: score)
+            try await withFolder(kind) { folder in
+                let opened = try await DrawingModel.open(folder, rank: score)
+                var request = DrawRequest("red cat", count: 6, seed: 7, steps: 4)
+                let all = try await pictures(opened, request)
+                let scores = model.scores(of: all.map(\.picture), for: "red cat")
+                let best = all.indices.sorted { scores[$0] > scores[$1] }.prefix(2).map { all[$0].seed }
+                (request.count, request.candidates) = (2, 6)
+                let kept = try await pictures(opened, request)
+                #expect(kept.map(\.seed) == best && Set(scores).count == 6)
+                for (picture, seed) in kept {
+                    let alone = try await pictures(opened, DrawRequest("red cat", seed: seed, steps: 4))
+                    #expect(alone[0].picture.pixels.elementsEqual(picture.pixels), "seed \(seed)")
+                }
+                // Without a score model nothing can choose; one in the model's folder is found.
+                let plain = try await DrawingModel.open(folder)
+                await #expect(throws: EngineError.self) { _ = try await pictures(plain, request) }
+                try FileManager.default.copyItem(at: score, to: folder.appending(path: "score"))
+                let found = try await pictures(try await DrawingModel.open(folder), request)
+                #expect(found.map(\.seed) == best)
+            }
+        }
+    }
+
+    private func makeScoreModel(in folder: URL) throws -> PictureRanker {
+        let text = try makeText()
+        let config = ScoreModelConfig(
+            size: 16, width: 16, layers: 1, heads: 2, vocabularySize: text.vocabularySize, textLength: 6)
+        let model = try ScoreModel(config, Weights(FreshWeights(seed: 3), trainable: true)["score"])
+        try ScoreFolder.write(model, text, to: folder, precision: .float32)
+        return try PictureRanker(folder)
+    }
+
+    private func makeText() throws -> Tokenizer {
+        var trainer = BPETrainer(vocabularySize: 270, pattern: .gpt2, specialTokens: ["<|endoftext|>"])
+        for text in [" cat", " dog", " red cat"] { try trainer.add(Array(text.utf8)) }
+        return try trainer.finish { _, _ in }
+    }
+
     private func heated(_ prompt: String, to temperature: Double) -> DrawRequest {
         var request = DrawRequest(prompt, seed: 1)
         request.temperature = temperature
@@ -172,10 +214,15 @@ import Testing
     }
 
     private func withModel(_ kind: Kind, _ body: (any ImageModel) async throws -> Void) async throws {
+        try await withFolder(kind) { folder in
+            let opened = try await Qalam.open(folder, id: "tiny")
+            try await body(#require(opened as? any ImageModel))
+        }
+    }
+
+    private func withFolder(_ kind: Kind, _ body: (URL) async throws -> Void) async throws {
         try await withTemporaryFolder { folder in
-            var trainer = BPETrainer(vocabularySize: 270, pattern: .gpt2, specialTokens: ["<|endoftext|>"])
-            for text in [" cat", " dog", " red cat"] { try trainer.add(Array(text.utf8)) }
-            let text = try trainer.finish { _, _ in }
+            let text = try makeText()
             var c = ImageTokenizerConfig(size: 16, fineWidth: 8, coarseWidth: 16)
             (c.fineBlocks, c.coarseBlocks) = ([0, 1], [1, 1])
             func weights(_ name: String) -> Weights { Weights(FreshWeights(seed: 4), trainable: true)[name] }
@@ -186,14 +233,13 @@ import Testing
                 case .token: .token(try freshToken(c, text.vocabularySize, weights("token")))
                 }
             try DrawingFolder.write(images, drawer: (drawer, text), to: folder, precision: .float32)
-            let opened = try await Qalam.open(folder, id: "tiny")
-            try await body(#require(opened as? any ImageModel))
+            try await body(folder)
         }
     }
 
     private func freshFlow(_ c: ImageTokenizerConfig, _ words: Int, _ weights: Weights) throws -> FlowTransformer {
         let config = FlowTransformerConfig(
-            grid: c.grid, codeWidth: c.levels.count, width: 16, layers: 2, heads: 2, vocabularySize: words,
+            grid: c.grid, codeWidth: c.codes.width, width: 16, layers: 2, heads: 2, vocabularySize: words,
             textLength: 8)
         let model = try FlowTransformer(config, weights)
         // A fresh model predicts almost nothing, whatever the noise: this one has something to say.
@@ -205,7 +251,7 @@ import Testing
 
     private func freshToken(_ c: ImageTokenizerConfig, _ words: Int, _ weights: Weights) throws -> TokenTransformer {
         let config = TokenTransformerConfig(
-            grid: c.grid, codes: c.quantizer.codes, width: 16, layers: 2, heads: 2, vocabularySize: words,
+            grid: c.grid, codes: c.codes.count, width: 16, layers: 2, heads: 2, vocabularySize: words,
             textLength: 8)
         let model = try TokenTransformer(config, weights)
         for parameter in model.parameters where parameter.role == .table {

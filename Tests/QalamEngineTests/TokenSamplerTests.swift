@@ -16,9 +16,9 @@ import Testing
         // Every other code is given, so that the model has something to look at.
         let given = (0..<16).map { Int32($0 * 61 + 3) }, kept = (0..<16).map { $0 % 2 == 0 }
         let source = CodeSource(
-            codes: images.config.quantizer.values(of: given).reshaped([1, 4, 4, 4]), kept: kept, strength: 1)
+            codes: images.quantizer.values(of: given).reshaped([1, 4, 4, 4]), kept: kept, strength: 1)
         let drawn = sampler.draw(texts.map { CodeRequest(text: $0, seed: 1) }, from: source) { _, _ in true }
-        let codes = images.config.quantizer.codes(of: try #require(drawn))
+        let codes = images.quantizer.codes(of: try #require(drawn))
         let c = model.config
         let logits = model.decoder.logits(model.states(text: texts.flatMap(c.padded), codes: codes)).detached
         let free = model.decoder.logits(model.states(text: texts.flatMap { _ in c.padded([]) }, codes: codes)).detached
@@ -36,11 +36,11 @@ import Testing
     @Test func masksKeepCodes() throws {
         let (model, images) = try makeModel()
         let original = (0..<16).map { Int32($0 * 60) }
-        let numbers = images.config.quantizer.values(of: original).reshaped([1, 4, 4, 4])
+        let numbers = images.quantizer.values(of: original).reshaped([1, 4, 4, 4])
         let kept = (0..<16).map { $0 % 3 == 0 }
         let source = CodeSource(codes: numbers, kept: kept, strength: 1)
         let drawn = TokenSampler(model, images).draw([CodeRequest(text: [1], seed: 5)], from: source) { _, _ in true }
-        let codes = images.config.quantizer.codes(of: try #require(drawn))
+        let codes = images.quantizer.codes(of: try #require(drawn))
         for place in 0..<16 where kept[place] { #expect(codes[place] == original[place], "place \(place)") }
         #expect(zip(codes, original).count { $0 == $1 } < 12)
     }
@@ -63,7 +63,7 @@ import Testing
         var c = ImageTokenizerConfig(size: 16, fineWidth: 8, coarseWidth: 16)
         (c.fineBlocks, c.coarseBlocks) = ([0, 1], [1, 1])
         let config = TokenTransformerConfig(
-            grid: c.grid, codes: c.quantizer.codes, width: 16, layers: 2, heads: 2, vocabularySize: 9, textLength: 30)
+            grid: c.grid, codes: c.codes.count, width: 16, layers: 2, heads: 2, vocabularySize: 9, textLength: 30)
         let model = try TokenTransformer(config, Weights(FreshWeights(seed: 4), trainable: true)["token"])
         for parameter in model.parameters where parameter.role == .table {
             for i in parameter.tensor.buffer.indices { parameter.tensor.buffer[i] *= 20 }

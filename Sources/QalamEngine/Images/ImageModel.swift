@@ -34,6 +34,11 @@ public struct DrawRequest: Sendable {
     public var topK: Int?
     /// Keeps the likeliest codes whose probabilities sum to p; 1 keeps all.
     public var topP: Double?
+    /// How many pictures are drawn, of which the `count` that fit the prompt best are kept, in that order; nil: as many
+    /// as asked for.
+    ///
+    /// Unfinished pictures are those of the first `count`, whichever are kept.
+    public var candidates: Int?
     /// Unfinished pictures shown on the way, for each picture.
     public var partials: Int
     /// A picture to start from.

@@ -16,14 +16,14 @@ package struct TokenSampler: CodeSampler {
     /// How keys and values are kept.
     package var cachePrecision = CachePrecision.float16
     private let model: TokenTransformer
-    private let quantizer: FiniteScalarQuantizer
+    private let quantizer: ImageQuantizer
     /// The codes of a transparent picture, which stand for what is not drawn yet.
     private let blank: [Int32]
 
     /// A sampler of this model, which makes codes of `images`.
     package init(_ model: TokenTransformer, _ images: ImageTokenizer) {
         self.model = model
-        quantizer = images.config.quantizer
+        quantizer = images.quantizer
         let size = images.config.size
         blank = quantizer.codes(of: images.encode(Tensor(repeating: -1, [1, size, size, 4])).detached)
         sampling.temperature = 1
@@ -84,8 +84,8 @@ package struct TokenSampler: CodeSampler {
     /// The numbers of codes, and of what is not drawn yet: (B,G,G,D).
     private func numbers(_ codes: [[Int32]]) -> Tensor {
         let G = model.config.grid
-        return quantizer.values(of: codes.flatMap { $0 + blank[$0.count...] })
-            .reshaped([codes.count, G, G, quantizer.levels.count])
+        let made = quantizer.values(of: codes.flatMap { $0 + blank[$0.count...] })
+        return made.reshaped([codes.count, G, G, made.rowsAndColumns.columns])
     }
 
     /// Which codes of a picture are the original's: those that the mask keeps, and of the others a share drawn by lot
