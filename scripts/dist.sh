@@ -10,11 +10,13 @@ trap 'rm -rf "$work"' EXIT
 
 if [ "$(uname -s)" = Linux ]; then
     # The same objects, linked once more, with the runtime as archives instead of shared libraries: `--static-swift-stdlib`
-    # would compile every package again for that.
+    # would compile every package again for that. Foundation's own archives are named, since objects made for the shared
+    # libraries don't; lld takes archives in any order, and must keep the sections that Swift finds by their names.
     read -ra libraries <<<"$(pkg-config --libs librsvg-2.0 libwebp libjpeg libpng libarchive)"
-    swiftc -static-stdlib -emit-executable -o "$work/qalam" -module-name qalam \
+    swiftc -static-stdlib -use-ld=lld -emit-executable -o "$work/qalam" -module-name qalam \
         "@$build/qalam.product/Objects.LinkFileList" "${libraries[@]}" -lstdc++ -lm -lz \
-        -Xlinker --gc-sections -Xlinker --defsym -Xlinker main=qalam_main
+        -l_FoundationICU -l_FoundationCShims -l_FoundationCollections -lCoreFoundation \
+        -Xlinker --gc-sections -Xlinker -z -Xlinker nostart-stop-gc -Xlinker --defsym -Xlinker main=qalam_main
     if ldd "$work/qalam" | grep -iE 'libswift|Foundation|libdispatch'; then
         echo "these should be inside the program" >&2
         exit 1
