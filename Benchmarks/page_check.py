@@ -225,7 +225,7 @@ def drawing(browser, server):
             route.fulfill(status=200, content_type="text/event-stream", body=image_events(kind))))
     page.route("**/v1/images/variations", lambda route: route.fulfill(json=image_events(None)))
     visit.open()
-    page.get_by_role("link", name="Draw").click()
+    page.get_by_role("link", name="Draw", exact=True).click()
     page.fill("[name=prompt]", "قطة برتقالية")
     page.fill("[name=count]", "3")
     page.fill("[name=seed]", "5")
