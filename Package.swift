@@ -161,7 +161,8 @@ let package = Package(
         .testTarget(
             name: "QalamTrainingTests",
             dependencies: [
-                "QalamFormats", "QalamModels", "QalamTensors", "QalamTokenizers", "QalamTraining", "TestSupport",
+                "QalamEngine", "QalamFormats", "QalamImages", "QalamModels", "QalamTensors", "QalamTokenizers",
+                "QalamTraining", "TestSupport",
             ], swiftSettings: strict),
         .testTarget(name: "QalamStoreTests", dependencies: ["QalamStore"], swiftSettings: strict),
         .testTarget(

@@ -37,13 +37,14 @@ def parse():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", type=chosen, default=list(COMPARISONS), help="comma-separated comparisons")
-    parser.add_argument("--shapes", default=None, help="training shapes, of a, b and c (default: all, or a when quick)")
+    parser.add_argument("--shapes", default=None, help="training shapes (default: all, or a when quick)")
     parser.add_argument("--quick", action="store_true", help="one round, small inputs: to see that all of it works")
     parser.add_argument("--threads", type=int, default=2, help="threads for both sides where both use several")
     parser.add_argument("--qalam", default=ROOT / ".build" / "release" / "qalam", help="the program to measure")
     parser.add_argument("--model", default=ROOT / "models" / "qalam-mini", help="the model for generate and start")
     options = parser.parse_args()
-    options.shapes = (options.shapes or ("a" if options.quick else "a,b,c")).split(",")
+    everything = ",".join(comparisons.FIRST_LOSSES)
+    options.shapes = (options.shapes or ("a" if options.quick else everything)).split(",")
     return options
 
 

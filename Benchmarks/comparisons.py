@@ -10,50 +10,59 @@ import time
 import serving
 from harness import PEERS, ROOT, WORK, BenchError, Row, alternate, medians, progress, run, run_json, samples, shown
 
-VOCABULARIES = {"a": 4096, "b": 50257, "c": 8192}
+# A fresh language model predicts nothing: its first loss is near ln(vocabulary). One that draws guesses around zero:
+# its first loss is near the variance of its targets, which are even in -1...1.
+FIRST_LOSSES = {
+    "a": math.log(4096), "b": math.log(50257), "c": math.log(8192), "image-tokenizer": 1 / 3, "image": 1 / 3,
+}
 # Steps of one timed repeat: each repeat takes some seconds.
-STEPS = {"a": 4, "b": 1, "c": 2}
+STEPS = {"a": 4, "b": 1, "c": 2, "image-tokenizer": 4, "image": 6}
 
 
 def train(options):
-    """Tokens per second and peak memory of whole training steps, against the better of PyTorch eager and compiled."""
+    """Samples per second and peak memory of whole training steps, against the better of PyTorch eager and compiled."""
     for shape in options.shapes:
-        if shape not in VOCABULARIES:
-            raise BenchError(f"there is no training shape {shape!r}; there are {', '.join(VOCABULARIES)}")
+        if shape not in FIRST_LOSSES:
+            raise BenchError(f"there is no training shape {shape!r}; there are {', '.join(FIRST_LOSSES)}")
         progress(f"  shape {shape}")
+        rate, unit, script = "tok_s", "tokens/s", "pytorch_train.py"
+        if shape.startswith("image"):
+            rate, unit, script = "img_s", "pictures/s", "pytorch_images.py"
         steps = ["--steps", 1 if options.quick else STEPS[shape], "--repeats", 1 if options.quick else 3]
         size = ["--shape", shape, "--threads", options.threads, *steps]
         ours = [options.qalam, "bench", "train", *size, "--json"]
-        peer = [sys.executable, PEERS / "pytorch_train.py", *size, "--mode"]
+        peer = [sys.executable, PEERS / script, *size, "--mode"]
         results = alternate(1 if options.quick else 2, {
-            "ours": lambda: run_json(ours, ["tok_s", "gflops", "peak_rss_mb"]),
-            "eager": lambda: run_json([*peer, "eager"], ["tok_s", "peak_rss_mb"]),
-            "compile": lambda: run_json([*peer, "compile"], ["tok_s", "peak_rss_mb"]),
+            "ours": lambda: run_json(ours, [rate, "gflops", "peak_rss_mb", "parameters"]),
+            "eager": lambda: run_json([*peer, "eager"], [rate, "peak_rss_mb", "parameters"]),
+            "compile": lambda: run_json([*peer, "compile"], [rate, "peak_rss_mb", "parameters"]),
         })
-        check_losses(shape, results["ours"])
-        speed, memory = medians(results, "tok_s"), medians(results, "peak_rss_mb")
+        check_same_work(shape, results["ours"], results["eager"])
+        speed, memory = medians(results, rate), medians(results, "peak_rss_mb")
         fast = max(("eager", "compile"), key=speed.get)
         small = min(("eager", "compile"), key=memory.get)
         version = results["eager"][0]["version"]
-        phases = results["ours"][-1].get("phases")
         yield Row(
-            f"train step {shape}", speed["ours"], speed[fast], "tokens/s", "higher", shown(ours),
-            f"PyTorch {version}, {fast}", samples(results, "tok_s"), f"phases: {phases}" if phases else "")
+            f"train step {shape}", speed["ours"], speed[fast], unit, "higher", shown(ours),
+            f"PyTorch {version}, {fast}", samples(results, rate))
         yield Row(
             f"train memory {shape}", memory["ours"], memory[small], "MB", "lower", shown(ours),
             f"PyTorch {version}, {small}", samples(results, "peak_rss_mb"),
             f"of the other's, {results[small][0]['import_rss_mb']} MB is held after its import")
 
 
-def check_losses(shape, records):
-    """A fresh model predicts nothing: its first loss is near ln(vocabulary). Speed with a broken loss doesn't count."""
-    expected = math.log(VOCABULARIES[shape])
+def check_same_work(shape, records, peers):
+    """Speed with a broken loss or another model doesn't count."""
+    expected = FIRST_LOSSES[shape]
     for record in records:
         losses = record.get("loss") or []
         if not losses or not all(math.isfinite(x) for x in losses):
             raise BenchError(f"`qalam bench train --shape {shape}` gave no finite `loss`: {losses}")
         if abs(losses[0] - expected) > 1:
             raise BenchError(f"the first loss of shape {shape} is {losses[0]:.3f}, expected about {expected:.3f}")
+    ours, other = records[0]["parameters"], peers[0]["parameters"]
+    if ours != other:
+        raise BenchError(f"shape {shape} has {ours} parameters here and {other} in PyTorch: not the same model")
 
 
 def tokenizer(options):

@@ -76,6 +76,9 @@
       (const k_modulation_args *args, const float *dy, float *_Nullable dx, float *_Nullable dscale,                   \
        float *_Nullable dshift, bool accumulate),                                                                      \
       (args, dy, dx, dscale, dshift, accumulate))                                                                      \
+    X(void, k_relax, (const k_relaxation_args *args), (args))                                                          \
+    X(void, k_relax_backward, (const k_relaxation_args *args, const float *dy, float *dlogits, float weight),          \
+      (args, dy, dlogits, weight))                                                                                     \
     X(void, k_cross_entropy,                                                                                           \
       (float *losses, float *logits, const int32_t *targets, size_t rows, size_t vocab, float gradient_scale),         \
       (losses, logits, targets, rows, vocab, gradient_scale))                                                          \
@@ -124,6 +127,8 @@ void k_reference_space_to_depth(float *out, const float *x, size_t rows, size_t 
 void k_reference_modulate(const k_modulation_args *args);
 void k_reference_modulate_backward(const k_modulation_args *args, const float *dy, float *_Nullable dx,
                                    float *_Nullable dscale, float *_Nullable dshift, bool accumulate);
+void k_reference_relax(const k_relaxation_args *args);
+void k_reference_relax_backward(const k_relaxation_args *args, const float *dy, float *dlogits, float weight);
 
 // MARK: Scratch memory (threads.c)
 

@@ -32,6 +32,7 @@
 #include "Shared/loss.inc"
 #include "Shared/norm.inc"
 #include "Shared/gated.inc"
+#include "Shared/gumbel.inc"
 #include "Shared/optimizer.inc"
 #include "Shared/paged_panels.inc"
 #include "Shared/paged_store.inc"

@@ -449,6 +449,8 @@ const k_table *k_table_reference(void) {
         .k_space_to_depth = k_reference_space_to_depth,
         .k_modulate = k_reference_modulate,
         .k_modulate_backward = k_reference_modulate_backward,
+        .k_relax = k_reference_relax,
+        .k_relax_backward = k_reference_relax_backward,
         .k_cross_entropy = k_reference_cross_entropy,
         .k_embedding = k_reference_embedding,
         .k_embedding_backward = k_reference_embedding_backward,

@@ -3,6 +3,8 @@
 // The naive twins of the kernels for pictures.
 #include "internal.h"
 
+#include <math.h>
+
 /// x at channel c of a pixel, zero outside the picture.
 static double pixel(const float *x, const k_convolution_args *p, size_t picture, size_t row, size_t column, size_t c,
                     size_t channels) {
@@ -72,5 +74,59 @@ void k_reference_modulate_backward(const k_modulation_args *args, const float *d
         }
         if (dscale) dscale[own] = (float)(dscale[own] + products);
         if (dshift) dshift[own] = (float)(dshift[own] + sum);
+    }
+}
+
+/// Gumbel noise from 32 hashed bits, in double.
+static double reference_noise(uint32_t seed, uint32_t position) {
+    uint32_t x = position * 0x9E3779B9u + seed;
+    x = (x ^ (x >> 16)) * 0x21f0aaadu;
+    x = (x ^ (x >> 15)) * 0x735a2d97u;
+    x ^= x >> 15;
+    return -log(-log(((x >> 8) + 0.5) / (1 << 24)));
+}
+
+/// log of the sum of e^(x + noise), both divided by the temperature.
+static double reference_log_sum(const k_relaxation_args *args, size_t row, bool noisy) {
+    double sum = 0, most = -INFINITY;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < args->codes; i++) {
+            size_t at = row * args->codes + i;
+            double z = args->logits[at];
+            if (noisy) z = (z + reference_noise(args->seed, (uint32_t)at)) / args->temperature;
+            if (pass == 0) most = fmax(most, z);
+            if (pass == 1) sum += exp(z - most);
+        }
+    }
+    return most + log(sum);
+}
+
+void k_reference_relax(const k_relaxation_args *args) {
+    for (size_t row = 0; row < args->rows; row++) {
+        double noisy = reference_log_sum(args, row, true), plain = reference_log_sum(args, row, false), entropy = 0;
+        for (size_t i = 0; i < args->codes; i++) {
+            size_t at = row * args->codes + i;
+            double z = args->logits[at] + reference_noise(args->seed, (uint32_t)at);
+            args->out[at] = (float)exp(z / args->temperature - noisy);
+            entropy -= exp(args->logits[at] - plain) * (args->logits[at] - plain);
+        }
+        args->divergences[row] = (float)(log((double)args->codes) - entropy);
+    }
+}
+
+void k_reference_relax_backward(const k_relaxation_args *args, const float *dy, float *dlogits, float weight) {
+    for (size_t row = 0; row < args->rows; row++) {
+        double plain = reference_log_sum(args, row, false), dot = 0, negentropy = 0;
+        for (size_t i = 0; i < args->codes; i++) {
+            size_t at = row * args->codes + i;
+            dot += (double)args->out[at] * dy[at];
+            negentropy += exp(args->logits[at] - plain) * (args->logits[at] - plain);
+        }
+        for (size_t i = 0; i < args->codes; i++) {
+            size_t at = row * args->codes + i;
+            double log_share = args->logits[at] - plain;
+            double relaxed = args->out[at] * (dy[at] - dot) / args->temperature;
+            dlogits[at] = (float)(relaxed + weight * exp(log_share) * (log_share - negentropy));
+        }
     }
 }

@@ -86,7 +86,7 @@ struct Step {
 }
 
 /// What attention needs to know of a step: each sequence attends to its own pages.
-private struct StepContext: AttentionContext {
+struct StepContext: AttentionContext {
     let positions: [Int32]
     let spans: PagedSpans
     let memory: KVPages

@@ -99,8 +99,19 @@ public struct Decoder {
     ///   - context: whose rows belong together, and their past
     /// - Returns: the states after the last norm, (N,C)
     public func hidden(_ ids: [Int32], _ context: inout some AttentionContext) -> Tensor {
-        var x = embedding(ids, embeddingTable)  // (N,C)
+        hidden(embedded: embedded(ids), &context)
+    }
+
+    /// Tokens as the first block reads them, but for learned positions: (ids,C).
+    public func embedded(_ ids: [Int32]) -> Tensor {
+        let x = embedding(ids, embeddingTable)
         if config.embeddingScale != 1 { x.scaleInPlace(by: config.embeddingScale) }
+        return x
+    }
+
+    /// The final hidden states of packed tokens that are embedded already: (N,C) to (N,C).
+    public func hidden(embedded: Tensor, _ context: inout some AttentionContext) -> Tensor {
+        var x = embedded
         if let positionTable { x = x + embedding(context.positions, positionTable) }
         for block in blocks { x = block(x, &context) }
         return finalNorm(x)

@@ -7,15 +7,15 @@ public import QalamTokenizers
 /// A folder with what draws pictures: `config.json` (`model_type` qalam_draw), `model.safetensors`, and a text
 /// `tokenizer.json` where it holds a model of text and pictures.
 ///
-/// Its parts are scopes of names in the one file of weights: `image_tokenizer`, `flow`, `score`.
+/// Its parts are scopes of names in the one file of weights: `image_tokenizer`, and `flow` or `token`.
 public struct DrawingFolder {
     /// What `model_type` says in such folders.
     public static let modelType = "qalam_draw"
 
     /// The sizes of the image tokenizer.
     public let imageTokenizerConfig: ImageTokenizerConfig
-    /// The sizes of the flow transformer, if there is one.
-    public let flowConfig: FlowTransformerConfig?
+    /// The sizes of what draws, if the folder holds more than an image tokenizer.
+    public let drawer: DrawerConfig?
     /// The folder.
     public let url: URL
 
@@ -30,11 +30,10 @@ public struct DrawingFolder {
         }
         self.url = url
         imageTokenizerConfig = try ImageTokenizerConfig(j.object("image_tokenizer"))
-        flowConfig = try j.optionalObject("flow").map { try FlowTransformerConfig($0) }
-        guard let flowConfig else { return }
-        guard flowConfig.grid == imageTokenizerConfig.grid, flowConfig.codeWidth == imageTokenizerConfig.levels.count
-        else {
-            throw ModelError.mismatch("\(url.lastPathComponent): the flow transformer is not for this image tokenizer.")
+        let flow = try j.optionalObject("flow").map { DrawerConfig.flow(try FlowTransformerConfig($0)) }
+        drawer = try flow ?? j.optionalObject("token").map { .token(try TokenTransformerConfig($0)) }
+        guard drawer?.fits(imageTokenizerConfig) ?? true else {
+            throw ModelError.mismatch("\(url.lastPathComponent): its transformer is not for its image tokenizer.")
         }
     }
 
@@ -46,14 +45,16 @@ public struct DrawingFolder {
         try ImageTokenizer(imageTokenizerConfig, weights(trainable)["image_tokenizer"])
     }
 
-    /// Loads the flow transformer.
+    /// Loads what draws.
     ///
     /// - Throws: `ModelError.mismatch` if the folder holds none.
-    public func flow(trainable: Bool = false) throws -> FlowTransformer {
-        guard let flowConfig else {
+    public func openDrawer(trainable: Bool = false) throws -> Drawer {
+        switch drawer {
+        case .flow(let config): return .flow(try FlowTransformer(config, weights(trainable)["flow"]))
+        case .token(let config): return .token(try TokenTransformer(config, weights(trainable)["token"]))
+        case nil:
             throw ModelError.mismatch("\(url.lastPathComponent) holds an image tokenizer only; train a model with it.")
         }
-        return try FlowTransformer(flowConfig, weights(trainable)["flow"])
     }
 
     private func weights(_ trainable: Bool) throws -> Weights {
@@ -64,25 +65,79 @@ public struct DrawingFolder {
     ///
     /// - Parameters:
     ///   - tokenizer: the image tokenizer, in a scope named `image_tokenizer`
-    ///   - flow: the flow transformer, in a scope named `flow`, and its text tokenizer
+    ///   - drawer: what draws, in a scope named `flow` or `token`, and its text tokenizer
     ///   - url: the folder
     ///   - precision: how numbers are stored
     ///   - metadata: what the file of weights says of their making
     /// - Throws: what writing files throws
     public static func write(
-        _ tokenizer: ImageTokenizer, flow: (model: FlowTransformer, text: Tokenizer)?, to url: URL,
+        _ tokenizer: ImageTokenizer, drawer: (model: Drawer, text: Tokenizer)?, to url: URL,
         precision: StoredPrecision, metadata: [String: String] = [:]
     ) throws {
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         var config: [String: Any] = ["model_type": modelType, "image_tokenizer": tokenizer.config.json]
-        if let flow {
-            try flow.text.write(to: url)
-            config["flow"] = flow.model.config.json
+        var parameters = tokenizer.parameters
+        if let drawer {
+            try drawer.text.write(to: url)
+            switch drawer.model {
+            case .flow(let model):
+                config["flow"] = model.config.json
+                parameters += model.parameters
+            case .token(let model):
+                config["token"] = model.config.json
+                parameters += model.parameters
+            }
         }
-        try writeWeights(
-            tokenizer.parameters + (flow?.model.parameters ?? []), to: url.appending(path: "model.safetensors"),
-            precision, metadata)
+        try writeWeights(parameters, to: url.appending(path: "model.safetensors"), precision, metadata)
         try writeJSON(config, to: url.appending(path: "config.json"))
+    }
+}
+
+/// What turns words into the codes of pictures.
+public enum Drawer {
+    /// By a flow from noise.
+    case flow(FlowTransformer)
+    /// Code by code.
+    case token(TokenTransformer)
+}
+
+/// The sizes of what turns words into the codes of pictures; which of the two it is, `config.json` says by the name of
+/// its object.
+public enum DrawerConfig: Sendable, Equatable {
+    /// Of a flow transformer.
+    case flow(FlowTransformerConfig)
+    /// Of a token transformer.
+    case token(TokenTransformerConfig)
+
+    /// The most text tokens it reads.
+    public var textLength: Int {
+        switch self {
+        case .flow(let config): config.textLength
+        case .token(let config): config.textLength
+        }
+    }
+
+    /// C.
+    public var width: Int {
+        switch self {
+        case .flow(let config): config.width
+        case .token(let config): config.width
+        }
+    }
+
+    /// Entries of its text tokenizer.
+    public var vocabularySize: Int {
+        switch self {
+        case .flow(let config): config.vocabularySize
+        case .token(let config): config.vocabularySize
+        }
+    }
+
+    fileprivate func fits(_ images: ImageTokenizerConfig) -> Bool {
+        switch self {
+        case .flow(let config): config.grid == images.grid && config.codeWidth == images.codes.width
+        case .token(let config): config.grid == images.grid && config.codes == images.codes.count
+        }
     }
 }
 
@@ -96,11 +151,9 @@ extension ImageTokenizerConfig {
     init(_ j: JSONReader) throws {
         self.init(
             size: try j.int("size", in: sizes), fineWidth: try j.int("fine_width", in: sizes),
-            coarseWidth: try j.int("coarse_width", in: sizes), levels: try j.ints("levels"))
+            coarseWidth: try j.int("coarse_width", in: sizes), codes: try ImageCodes(j))
         fineBlocks = try j.ints("fine_blocks")
         coarseBlocks = try j.ints("coarse_blocks")
-        guard (1...8).contains(levels.count), levels.allSatisfy({ (2...64).contains($0) }), quantizer.codes <= 1 << 20
-        else { throw j.error("levels", "\(levels) is not a list of 1 to 8 numbers from 2 to 64") }
         for (key, blocks) in [("fine_blocks", fineBlocks), ("coarse_blocks", coarseBlocks)] {
             guard blocks.count == 2, blocks.allSatisfy({ (0...64).contains($0) }) else {
                 throw j.error(key, "\(blocks) is not two counts")
@@ -113,10 +166,37 @@ extension ImageTokenizerConfig {
     }
 
     var json: [String: Any] {
-        [
-            "size": size, "fine_width": fineWidth, "coarse_width": coarseWidth, "levels": levels,
-            "fine_blocks": fineBlocks, "coarse_blocks": coarseBlocks,
+        let own: [String: Any] = [
+            "size": size, "fine_width": fineWidth, "coarse_width": coarseWidth, "fine_blocks": fineBlocks,
+            "coarse_blocks": coarseBlocks,
         ]
+        return own.merging(codes.json) { first, _ in first }
+    }
+}
+
+extension ImageCodes {
+    /// From `levels`, or from `codebook_size` and `codebook_width`.
+    fileprivate init(_ j: JSONReader) throws {
+        if let count = try j.optionalInt("codebook_size") {
+            guard (16...1 << 16).contains(count), count % 16 == 0 else {
+                throw j.error("codebook_size", "\(count) is not a multiple of 16 up to 65536")
+            }
+            self = .codebook(count: count, width: try j.int("codebook_width", in: 1...256))
+            return
+        }
+        let levels = try j.ints("levels")
+        // The product is taken of few and small numbers only.
+        guard (1...8).contains(levels.count), levels.allSatisfy({ (2...64).contains($0) }),
+            levels.reduce(1, *) <= 1 << 20
+        else { throw j.error("levels", "\(levels) is not a list of 1 to 8 numbers from 2 to 64") }
+        self = .levels(levels)
+    }
+
+    fileprivate var json: [String: Any] {
+        switch self {
+        case .levels(let levels): ["levels": levels]
+        case .codebook(let count, let width): ["codebook_size": count, "codebook_width": width]
+        }
     }
 }
 
@@ -140,6 +220,29 @@ extension FlowTransformerConfig {
         [
             "grid": grid, "code_width": codeWidth, "width": width, "layers": layers, "heads": heads,
             "vocabulary_size": vocabularySize, "text_length": textLength, "latent_scale": Double(latentScale),
+        ]
+    }
+}
+
+extension TokenTransformerConfig {
+    init(_ j: JSONReader) throws {
+        self.init(
+            grid: try j.int("grid", in: sizes), codes: try j.int("codes", in: 2...1 << 20),
+            width: try j.int("width", in: sizes), layers: try j.int("layers", in: 1...256),
+            heads: try j.int("heads", in: sizes), vocabularySize: try j.int("vocabulary_size", in: 1...1_000_000),
+            textLength: try j.int("text_length", in: sizes))
+        guard width % heads == 0, width / heads % 2 == 0 else {
+            throw j.error("heads", "\(heads) heads do not divide a width of \(width) into even parts")
+        }
+        guard max(codes, imageTokens, vocabularySize, 2 * decoder.intermediateSize) * width <= largestMatrix else {
+            throw j.error("width", "\(width) with these other sizes makes a matrix that is too large")
+        }
+    }
+
+    var json: [String: Any] {
+        [
+            "grid": grid, "codes": codes, "width": width, "layers": layers, "heads": heads,
+            "vocabulary_size": vocabularySize, "text_length": textLength,
         ]
     }
 }

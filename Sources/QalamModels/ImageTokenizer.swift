@@ -18,35 +18,36 @@ public struct ImageTokenizerConfig: Sendable, Equatable {
     public var fineBlocks: [Int]
     /// Blocks at a quarter of the side: in the encoder, in the decoder.
     public var coarseBlocks: [Int]
-    /// The levels of each number of a code.
-    public var levels: [Int]
+    /// How codes are made.
+    public var codes: ImageCodes
 
     /// Pixels along the side of the square that one code stands for.
     public static let factor = 4
 
     /// About 0.7 M parameters and a thousand codes.
-    public init(size: Int = 64, fineWidth: Int = 32, coarseWidth: Int = 96, levels: [Int] = [8, 5, 5, 5]) {
-        (self.size, self.fineWidth, self.coarseWidth, self.levels) = (size, fineWidth, coarseWidth, levels)
+    public init(
+        size: Int = 64, fineWidth: Int = 32, coarseWidth: Int = 96, codes: ImageCodes = .levels([8, 5, 5, 5])
+    ) {
+        (self.size, self.fineWidth, self.coarseWidth, self.codes) = (size, fineWidth, coarseWidth, codes)
         fineBlocks = [1, 2]
         coarseBlocks = [2, 3]
     }
 
     /// The side of the grid of codes, G.
     public var grid: Int { size / Self.factor }
-
-    /// The quantizer of its codes.
-    public var quantizer: FiniteScalarQuantizer { FiniteScalarQuantizer(levels: levels) }
 }
 
 /// A convolutional autoencoder whose middle is a grid of codes from a small fixed set: pictures as tokens.
 ///
-/// The place of DALL-E's discrete VAE (Ramesh et al. 2021, § 2.1), with finite scalar quantization instead of a learned
-/// codebook. Pictures are premultiplied RGBA in -1...1.
+/// The place of DALL-E's discrete VAE (Ramesh et al. 2021, § 2.1): with finite scalar quantization, or with a learned
+/// codebook as there. Pictures are premultiplied RGBA in -1...1.
 public struct ImageTokenizer {
     /// The sizes.
     public let config: ImageTokenizerConfig
     /// Everything trainable, in the order of the model.
     public let parameters: [Parameter]
+    /// Codes of numbers and back.
+    public let quantizer: ImageQuantizer
     private let encoderStem: Convolution
     private let encoderFine: [ConvolutionBlock]
     private let encoderDown: Dense
@@ -73,8 +74,15 @@ public struct ImageTokenizer {
         encoderFine = try blocks(c.fineBlocks[0], W, e["fine"])
         encoderDown = try Dense(4 * W, V, e["down"])
         encoderCoarse = try blocks(c.coarseBlocks[0], V, e["coarse"])
-        encoderHead = try Dense(V, c.levels.count, e["head"])
-        decoderStem = try Dense(c.levels.count, V, d["stem"])
+        switch c.codes {
+        case .levels(let levels):
+            encoderHead = try Dense(V, levels.count, e["head"])
+            quantizer = .finiteScalar(FiniteScalarQuantizer(levels: levels))
+        case .codebook(let count, let width):
+            encoderHead = try Dense(V, count, e["head"])
+            quantizer = .codebook(Codebook(try w["codebook"]["weight"].tensor([width, count], .normal(deviation: 1))))
+        }
+        decoderStem = try Dense(c.codes.width, V, d["stem"])
         decoderCoarse = try blocks(c.coarseBlocks[1], V, d["coarse"])
         decoderUp = try Dense(V, 4 * W, d["up"])
         decoderFine = try blocks(c.fineBlocks[1], W, d["fine"])
@@ -84,12 +92,38 @@ public struct ImageTokenizer {
     }
 
     /// The quantized numbers of every code: (B,S,S,4) to (B,G,G,D).
+    ///
+    /// A gradient passes finite scalar quantization; for a codebook, see ``reconstruction(of:_:)``.
     public func encode(_ pictures: Tensor) -> Tensor {
+        let made = encoded(pictures)
+        switch quantizer {
+        case .finiteScalar(let quantizer): return quantizer.quantized(made)
+        case .codebook(let codebook):
+            let shape = Array(made.shape.dropLast()) + [codebook.width]
+            return codebook.values(of: codebook.choice(made)).reshaped(shape)
+        }
+    }
+
+    /// Pictures encoded and decoded, as they are trained.
+    ///
+    /// - Parameters:
+    ///   - pictures: (B,S,S,4)
+    ///   - relaxation: how a codebook's choice is softened; finite scalar quantization needs none
+    /// - Returns: (B,S,S,4)
+    public func reconstruction(of pictures: Tensor, _ relaxation: Codebook.Relaxation) -> Tensor {
+        guard case .codebook(let codebook) = quantizer else { return decode(encode(pictures)) }
+        let logits = encoded(pictures), places = Array(logits.shape.dropLast())
+        let flat = logits.reshaped([places.reduce(1, *), codebook.codes])
+        return decode(codebook.relaxed(flat, relaxation).numbers.reshaped(places + [codebook.width]))
+    }
+
+    /// What the quantizer gets: (B,S,S,4) to (B,G,G,D), or (B,G,G,K) for a codebook.
+    private func encoded(_ pictures: Tensor) -> Tensor {
         var x = encoderStem(spaceToDepth(pictures))  // (B,S/2,S/2,W)
         for block in encoderFine { x = block(x) }
         x = encoderDown(spaceToDepth(x))  // (B,G,G,V)
         for block in encoderCoarse { x = block(x) }
-        return config.quantizer.quantized(encoderHead(x))
+        return encoderHead(x)
     }
 
     /// The pictures that quantized numbers stand for: (B,G,G,D) to (B,S,S,4).

@@ -55,7 +55,7 @@ public struct ModelFacts: Sendable, Equatable {
         family = type
         if type == DrawingFolder.modelType {
             kind = .drawing
-            let config = try DrawingFolder(url).flowConfig
+            let config = try DrawingFolder(url).drawer
             (contextLength, hiddenSize) = (config?.textLength ?? 0, config?.width ?? 0)
         } else if EncoderFamily(rawValue: type) != nil {
             kind = .encoder

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
-internal import QalamEngine
+public import QalamEngine
 public import QalamImages
 public import QalamModels
 internal import QalamTensors
@@ -22,19 +22,28 @@ public struct DrawingEvaluation {
     /// Draws up to a hundred held-out captions once each and compares.
     ///
     /// - Parameters:
-    ///   - folder: the model that draws
+    ///   - model: what draws
+    ///   - request: how it draws; each caption takes the next seed
     ///   - score: the model that judges, and its text tokenizer
     ///   - data: the pictures
-    ///   - seed: what the noise of the first drawing follows from
     ///   - progress: called with drawings done and their number
-    /// - Throws: what opening the folder throws
+    /// - Throws: what drawing throws
     public init(
-        _ folder: DrawingFolder, judgedBy score: (model: ScoreModel, text: Tokenizer), _ data: PictureData,
-        seed: UInt64, progress: (Int, Int) -> Void
-    ) throws {
+        _ model: any ImageModel, _ request: DrawRequest, judgedBy score: (model: ScoreModel, text: Tokenizer),
+        _ data: PictureData, progress: (Int, Int) -> Void
+    ) async throws {
         let ranking = CaptionRanking(data, score.model, score.text)
         let captions = Array(ranking.captions.prefix(ranking.count))
-        let drawn = try Self.draw(folder, captions, seed: seed, progress: progress)
+        var drawn: [Picture] = []
+        for (number, caption) in captions.enumerated() {
+            var request = request
+            request.prompt = caption
+            request.seed &+= UInt64(number)
+            for try await event in try await model.draw(request) {
+                if case .finished(_, let picture, _) = event { drawn.append(picture) }
+            }
+            progress(number + 1, captions.count)
+        }
         let tensor = tensorOf(drawn)
         let real = CaptionRanking.recall(ranking.ranks(of: data.heldout.batch(ranking.indices)).ranks)
         measures = CaptionRanking.recall(ranking.ranks(of: tensor).ranks)
@@ -47,24 +56,6 @@ public struct DrawingEvaluation {
         nearestByFeatures = Self.nearest(of: score.model.pictures(tensor).detached, data) {
             score.model.pictures($0).detached
         }
-    }
-
-    private static func draw(
-        _ folder: DrawingFolder, _ captions: [String], seed: UInt64, progress: (Int, Int) -> Void
-    ) throws -> [Picture] {
-        let (flow, images) = (try folder.flow(), try folder.imageTokenizer())
-        let text = try folder.textTokenizer(), sampler = FlowSampler(flow)
-        var drawn: [Picture] = []
-        for start in stride(from: 0, to: captions.count, by: 10) {
-            let wanted = captions[start..<min(start + 10, captions.count)].enumerated().map { number, caption in
-                FlowSampler.Picture(text: captionTokens(caption, text), seed: seed &+ UInt64(start + number))
-            }
-            guard let codes = sampler.draw(wanted) else { return drawn }
-            images.config.quantizer.snap(codes)
-            drawn += picturesOf(images.decode(codes))
-            progress(drawn.count, captions.count)
-        }
-        return drawn
     }
 
     /// The training pictures whose rows are nearest to those of `rows` (N,C).

@@ -123,51 +123,13 @@ public struct FlowTask: TrainingTask {
 
     /// A sheet of the sample prompts, several pictures each: `samples.png`.
     public func sample(step: Int, _ settings: RunSettings, to folder: URL, report: (TrainingEvent) -> Void) throws {
-        let sampler = FlowSampler(model)
-        let wanted = settings.samplePrompts.flatMap { prompt in
-            let ids = captionTokens(prompt, text)
-            return (0..<4).map { FlowSampler.Picture(text: ids, seed: settings.seed &+ UInt64($0)) }
-        }
-        var cells: [Picture] = []
-        for start in stride(from: 0, to: wanted.count, by: 16) {
-            guard let codes = sampler.draw(Array(wanted[start..<min(start + 16, wanted.count)])) else { return }
-            imageTokenizer.config.quantizer.snap(codes)
-            cells += picturesOf(imageTokenizer.decode(codes).detached)
-        }
-        try writeSheet(cells, columns: 16, to: folder.appending(path: "samples.png"), report)
+        try writeSamples(of: .flow(model), imageTokenizer, text, settings, to: folder, report)
     }
 
     /// Writes a folder that `qalam draw` opens.
     public func write(to folder: URL, metadata: [String: String]) throws {
         try DrawingFolder.write(
-            imageTokenizer, flow: (model, text), to: folder, precision: precision, metadata: metadata)
-    }
-}
-
-/// The codes of all pictures of a split.
-struct PictureCodes {
-    private let codes: [Int32]
-    private let config: ImageTokenizerConfig
-
-    init(_ split: PictureSplit, _ tokenizer: ImageTokenizer, progress: (Int) -> Void) {
-        config = tokenizer.config
-        var codes: [Int32] = []
-        for start in stride(from: 0, to: split.count, by: 32) {
-            let end = min(start + 32, split.count)
-            let numbers = tokenizer.encode(split.batch(Array(start..<end))).detached
-            let rows = numbers.reshaped([numbers.count / config.levels.count, config.levels.count])
-            codes += config.quantizer.codes(of: rows)
-            progress(end)
-        }
-        self.codes = codes
-    }
-
-    /// The codes of pictures as numbers: (indices,G,G,D).
-    func tensor(_ indices: [Int]) -> Tensor {
-        let size = config.grid * config.grid
-        let chosen = indices.flatMap { codes[$0 * size..<($0 + 1) * size] }
-        return config.quantizer.values(of: chosen)
-            .reshaped([indices.count, config.grid, config.grid, config.levels.count])
+            imageTokenizer, drawer: (.flow(model), text), to: folder, precision: precision, metadata: metadata)
     }
 }
 

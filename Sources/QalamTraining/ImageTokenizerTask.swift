@@ -32,13 +32,29 @@ public struct ImageTokenizerTask: TrainingTask {
             let first = step * settings.batch + offset
             let x = data.train.batch((first..<first + settings.microBatch).map(order.row))
             let share = Float(settings.microBatch) / Float(settings.batch)
-            let loss = squaredError(model.decode(model.encode(x)), x, gradientScale: share)
+            let made = model.reconstruction(of: x, relaxation(step: step, first: first, settings, share: share))
+            let loss = squaredError(made, x, gradientScale: share)
             loss.backward()
             total += loss.mean * Double(share)
         }
         return StepLoss(
             mean: total, count: settings.batch, unit: "img",
             flops: 3 * Double(settings.batch) * model.config.forwardFLOPs)
+    }
+
+    /// What the divergence of a codebook's choices from even ones counts beside the squared error, in nats.
+    private static let divergenceWeight: Float = 1e-4
+
+    /// How soft a codebook's choices are: from temperature 1 down to 1/16 in a half cosine, as in DALL-E.
+    ///
+    /// Ramesh et al. 2021, A.2.
+    private func relaxation(step: Int, first: Int, _ settings: RunSettings, share: Float) -> Codebook.Relaxation {
+        let progress = Double(step) / Double(max(settings.steps - 1, 1))
+        let temperature = 1 / 16 + (1 - 1 / 16) * 0.5 * (1 + cos(.pi * progress))
+        var random = CounterRandom(seed: settings.seed, stream: UInt64(first))
+        return Codebook.Relaxation(
+            temperature: Float(temperature), seed: UInt32(truncatingIfNeeded: random.next()),
+            divergenceWeight: Self.divergenceWeight * share)
     }
 
     /// PSNR and SSIM of held-out pictures before a white ground.
@@ -77,7 +93,7 @@ public struct ImageTokenizerTask: TrainingTask {
 
     /// Writes a folder with the image tokenizer alone.
     public func write(to folder: URL, metadata: [String: String]) throws {
-        try DrawingFolder.write(model, flow: nil, to: folder, precision: precision, metadata: metadata)
+        try DrawingFolder.write(model, drawer: nil, to: folder, precision: precision, metadata: metadata)
     }
 }
 
@@ -89,7 +105,7 @@ extension ImageTokenizerConfig {
         let fineParts = Double(fineBlocks.reduce(0, +)) * block(fineWidth) + 2 * 9 * 16 * Double(fineWidth)
         let coarseParts =
             Double(coarseBlocks.reduce(0, +)) * block(coarseWidth)
-            + 8 * Double(fineWidth * coarseWidth) + 2 * Double(coarseWidth * levels.count)
+            + 8 * Double(fineWidth * coarseWidth) + 2 * Double(coarseWidth * codes.width)
         return 2 * (fine * fineParts + coarse * coarseParts)
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import QalamImages
-internal import QalamTensors
+package import QalamTensors
 
 extension PictureSplit {
     /// Pictures as the models take them, premultiplied RGBA in -1...1: (indices,S,S,4).
-    func batch(_ indices: [Int]) -> Tensor {
+    package func batch(_ indices: [Int]) -> Tensor {
         let count = 4 * size * size
         let out = Tensor(uninitialized: [indices.count, size, size, 4])
         for (row, index) in indices.enumerated() {

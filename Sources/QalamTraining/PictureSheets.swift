@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
+internal import QalamEngine
 internal import QalamFormats
 internal import QalamImages
+internal import QalamModels
+internal import QalamTensors
+internal import QalamTokenizers
 
 /// Writes pictures side by side as a PNG and reports it.
 func writeSheet(
@@ -11,6 +15,25 @@ func writeSheet(
     let sheet = ContactSheet(cells.map { $0.composed() }, columns: columns)
     try writeAtomically(try sheet.picture.encoded(as: .png()), to: url)
     report(.picture(url))
+}
+
+/// Draws the sample prompts of a run, four pictures each: `samples.png` in `folder`.
+func writeSamples(
+    of model: Drawer, _ images: ImageTokenizer, _ text: Tokenizer, _ settings: RunSettings, to folder: URL,
+    _ report: (TrainingEvent) -> Void
+) throws {
+    let sampler = model.sampler(images)
+    let wanted = settings.samplePrompts.flatMap { prompt in
+        let ids = captionTokens(prompt, text)
+        return (0..<4).map { CodeRequest(text: ids, seed: settings.seed &+ UInt64($0)) }
+    }
+    var cells: [Picture] = []
+    for start in stride(from: 0, to: wanted.count, by: 16) {
+        guard let codes = sampler.draw(Array(wanted[start..<min(start + 16, wanted.count)])) else { return }
+        images.quantizer.snap(codes)
+        cells += picturesOf(images.decode(codes).detached)
+    }
+    try writeSheet(cells, columns: 16, to: folder.appending(path: "samples.png"), report)
 }
 
 /// How alike two opaque pictures of one size are.

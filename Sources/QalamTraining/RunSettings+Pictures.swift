@@ -20,7 +20,10 @@ public struct PictureRunDefaults: Sendable {
     /// For score models.
     public static let score = PictureRunDefaults(
         optimizer: .muon, learningRate: 2e-3, batch: 64, epochs: 8, averaging: 0.99)
-    /// For models that draw.
+    /// For models that draw code by code.
+    public static let token = PictureRunDefaults(
+        optimizer: .muon, learningRate: 3e-3, batch: 16, epochs: 30, averaging: 0.999)
+    /// For models that draw by a flow.
     public static let flow = PictureRunDefaults(
         optimizer: .muon, learningRate: 2e-3, batch: 64, epochs: 100, averaging: 0.999)
 }

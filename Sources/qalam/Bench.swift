@@ -17,12 +17,14 @@ struct Bench: AsyncParsableCommand {
         ])
 }
 
-/// `qalam bench train`: training steps of a GPT-2-style model.
+/// `qalam bench train`: training steps of a fresh model.
 struct BenchTrain: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "train", abstract: "Time training steps.")
 
-    @Option(help: "a: 7.3 M parameters, b: 124 M, c: 29.7 M.")
-    var shape = TrainingBenchmark.Shape.a.rawValue
+    @Option(
+        help: "GPT-2-style with 7.3 M (a), 124 M (b) or 29.7 M (c) parameters, or what draws: image-tokenizer, image.",
+        transform: shape(named:))
+    var shape = TrainingBenchmark.Shape.a
 
     @Option(help: "Threads; all processors by default.")
     var threads: Int?
@@ -36,27 +38,29 @@ struct BenchTrain: ParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
+    private static func shape(named name: String) throws -> TrainingBenchmark.Shape {
+        if let shape = TrainingBenchmark.Shape(rawValue: name) { return shape }
+        let known = TrainingBenchmark.Shape.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ValidationError("There is no shape \(name); there are \(known).")
+    }
+
     func validate() throws {
         try checkThreads(threads)
-        guard TrainingBenchmark.Shape(rawValue: shape) != nil else {
-            throw ValidationError("--shape must be a, b or c, not \(shape).")
-        }
         guard steps > 0, repeats > 0 else { throw ValidationError("--steps and --repeats must be above 0.") }
     }
 
     func run() throws {
         try setThreads(threads)
-        let result = try TrainingBenchmark(TrainingBenchmark.Shape(rawValue: shape) ?? .a)
-            .run(steps: steps, repeats: repeats)
+        let result = try TrainingBenchmark(shape).run(steps: steps, repeats: repeats)
         if json {
             try printJSON([
-                "tok_s": result.tokensPerSecond, "gflops": result.gigaflops, "peak_rss_mb": peakMemory(),
+                "\(result.unit)_s": result.rate, "gflops": result.gigaflops, "peak_rss_mb": peakMemory(),
                 "loss": result.losses, "parameters": result.parameters,
             ])
         } else {
             write(
                 String(
-                    format: "%.0f tok/s | %.1f GFLOP/s | %.0f MB | loss %.3f to %.3f\n", result.tokensPerSecond,
+                    format: "%.0f \(result.unit)/s | %.1f GFLOP/s | %.0f MB | loss %.3f to %.3f\n", result.rate,
                     result.gigaflops, peakMemory(), result.losses.first ?? 0, result.losses.last ?? 0))
         }
     }

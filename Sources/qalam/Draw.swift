@@ -31,14 +31,7 @@ struct Draw: AsyncParsableCommand {
     @Option(help: "The side in pixels; by default that of the model's pictures.")
     var size: Int?
 
-    @Option(help: "What the noise follows from; random by default.")
-    var seed: UInt64?
-
-    @Option(help: "Steps from noise to picture (24).")
-    var steps: Int?
-
-    @Option(help: "How much the words count, from 1 (3).")
-    var guidance: Double?
+    @OptionGroup var drawing: DrawingFlags
 
     @Option(help: "A picture to start from.")
     var from: String?
@@ -74,18 +67,15 @@ struct Draw: AsyncParsableCommand {
 
     func run() async throws {
         try setThreads(threads)
-        let opened = try await QalamEngine.Qalam.open(try ModelStore().resolve(model))
-        guard let drawing = opened as? any ImageModel else {
-            throw EngineError.unsupported(model: opened.id, what: "draw pictures")
-        }
-        let request = DrawRequest(
-            prompt, count: n, seed: seed ?? UInt64.random(in: 0...UInt64(UInt32.max)), steps: steps, guidance: guidance,
-            source: try source())
-        for try await event in try await drawing.draw(request) {
+        let opened = try await drawing.open(model)
+        var request = drawing.request(prompt, seed: drawing.seed ?? UInt64.random(in: 0...UInt64(UInt32.max)))
+        request.count = n
+        request.source = try source()
+        for try await event in try await opened.draw(request) {
             guard case .finished(let number, let picture, let seed) = event else { continue }
             let url = url(number)
             let sized = size.map { picture.resized(width: $0, height: $0) } ?? picture
-            let text = pictureText(model: drawing.id, prompt: prompt, seed: seed)
+            let text = pictureText(model: opened.id, prompt: prompt, seed: seed)
             guard let encoding = encoding(text: text) else { return }
             try writeAtomically(try (opaque ? sized.composed() : sized).encoded(as: encoding), to: url)
             if json {

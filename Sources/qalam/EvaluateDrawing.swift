@@ -7,7 +7,7 @@ internal import QalamModels
 internal import QalamTraining
 
 /// `qalam evaluate drawing`: whether drawings show what their captions say, and how much is memory.
-struct EvaluateDrawing: ParsableCommand {
+struct EvaluateDrawing: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drawing",
         abstract: "Judge drawings of held-out captions, and show the training pictures nearest to them.",
@@ -29,8 +29,7 @@ struct EvaluateDrawing: ParsableCommand {
     @Option(name: .shortAndLong, help: "A folder for the sheet.")
     var output: String?
 
-    @Option(help: "What the noise follows from.")
-    var seed: UInt64 = 1
+    @OptionGroup var drawing: DrawingFlags
 
     @Option(help: "Threads; all processors by default.")
     var threads: Int?
@@ -40,13 +39,14 @@ struct EvaluateDrawing: ParsableCommand {
 
     func validate() throws { try checkThreads(threads) }
 
-    func run() throws {
+    func run() async throws {
         try setThreads(threads)
         let pictures = try PictureData(URL(filePath: data))
         guard pictures.heldout.count > 1 else { throw ValidationError("\(data) holds no held-out pictures.") }
         var progress = ProgressLine("drawing")
-        let result = try DrawingEvaluation(
-            DrawingFolder(URL(filePath: model)), judgedBy: ScoreFolder.open(URL(filePath: score)), pictures, seed: seed
+        let result = try await DrawingEvaluation(
+            drawing.open(model), drawing.request("", seed: drawing.seed ?? 1),
+            judgedBy: ScoreFolder.open(URL(filePath: score)), pictures
         ) { progress.show(done: $0, total: $1) }
         progress.finish(nil)
         if let output { try writeSheet(result, to: URL(filePath: output)) }

@@ -56,9 +56,29 @@ struct TrainImageTokenizer: ParsableCommand {
             qalam draw "a smiling orange cat" --model out/draw/model
 
             samples.png in the run's folder shows held-out pictures above their reconstructions.
+
+            Codes are made by finite scalar quantization, or chosen from a learned codebook as in DALL-E's discrete VAE
+            (--kind dvae).
             """)
 
     @OptionGroup var flags: PictureRunFlags
+
+    @Option(help: "fsq: finite scalar quantization to 8, 5, 5 and 5 levels; dvae: a codebook.")
+    var kind = "fsq"
+
+    @Option(help: "Codes of a codebook, a multiple of 16; 1024 by default.")
+    var codebookSize: Int?
+
+    func validate() throws {
+        guard ["fsq", "dvae"].contains(kind) else {
+            throw ValidationError("--kind \(kind) is not known; use fsq or dvae.")
+        }
+        guard let codebookSize else { return }
+        guard kind == "dvae" else { throw ValidationError("--codebook-size is for --kind dvae.") }
+        guard (16...65536).contains(codebookSize), codebookSize % 16 == 0 else {
+            throw ValidationError("--codebook-size must be a multiple of 16 up to 65536, not \(codebookSize).")
+        }
+    }
 
     func run() throws {
         try setThreads(flags.threads)
@@ -73,11 +93,15 @@ struct TrainImageTokenizer: ParsableCommand {
         let settings = try RunSettings(options, pictures: data, .imageTokenizer)
         var config = ImageTokenizerConfig(size: data.size)
         if let width = options.width { config.coarseWidth = width }
+        if kind == "dvae" { config.codes = .codebook(count: codebookSize ?? 1024, width: 8) }
         let weights = Weights(FreshWeights(seed: settings.seed), trainable: true)["image_tokenizer"]
         let model = try ImageTokenizer(config, weights)
         try flags.train(ImageTokenizerTask(model, data: data, precision: flags.storedPrecision), settings)
     }
 }
+
+/// What `qalam train image` trains.
+enum DrawerKind: String, ExpressibleByArgument, CaseIterable { case flow, token }
 
 /// `qalam train image`.
 struct TrainImage: ParsableCommand {
@@ -87,6 +111,8 @@ struct TrainImage: ParsableCommand {
         discussion: """
             qalam train image out/pictures --image-tokenizer out/codes/model --output out/draw
 
+            qalam train image out/pictures --model token --image-tokenizer out/codes/model --output out/token
+
             samples.png in the run's folder shows what it makes of the sample prompts, four pictures each.
             """)
 
@@ -94,6 +120,9 @@ struct TrainImage: ParsableCommand {
 
     @Option(help: "The folder of a trained image tokenizer.")
     var imageTokenizer: String
+
+    @Option(help: "What draws: flow, from noise, or token, code by code as DALL-E did.")
+    var model = DrawerKind.flow
 
     func run() throws {
         try setThreads(flags.threads)
@@ -104,26 +133,63 @@ struct TrainImage: ParsableCommand {
             throw ValidationError(
                 "The pictures have \(data.size) pixels, those of the image tokenizer \(tokenizer.config.size).")
         }
-        let settings = try RunSettings(options, pictures: data, .flow)
         let text = try captionTokenizer(data, vocabularySize: options.vocabulary ?? 2048)
-        var config = FlowTransformerConfig(
-            grid: tokenizer.config.grid, codeWidth: tokenizer.config.levels.count,
-            vocabularySize: text.vocabularySize)
-        if let width = options.width { config.width = width }
-        if let depth = options.depth { config.layers = depth }
-        config.heads = options.heads ?? max(1, config.width / 32)
-        guard config.width % config.heads == 0, config.width % 2 == 0 else {
-            throw ValidationError("\(config.heads) heads do not divide a width of \(config.width).")
+        switch model {
+        case .flow: try trainFlow(options, data, tokenizer, text)
+        case .token: try trainToken(options, data, tokenizer, text)
         }
-        let weights = Weights(FreshWeights(seed: settings.seed), trainable: true)["flow"]
-        let model = try FlowTransformer(config, weights)
+    }
+
+    private func trainFlow(
+        _ options: RunOptions, _ data: PictureData, _ images: ImageTokenizer, _ text: Tokenizer
+    ) throws {
+        let settings = try RunSettings(options, pictures: data, .flow)
+        var config = FlowTransformerConfig(
+            grid: images.config.grid, codeWidth: images.config.codes.width, vocabularySize: text.vocabularySize)
+        (config.width, config.layers, config.heads) = try sizes(options, config.width, config.layers)
+        let model = try FlowTransformer(config, weights(settings)["flow"])
+        let task = encoding(data) {
+            FlowTask(
+                model, imageTokenizer: images, text: text, data: data, precision: flags.storedPrecision, progress: $0)
+        }
+        try flags.train(task, settings)
+    }
+
+    private func trainToken(
+        _ options: RunOptions, _ data: PictureData, _ images: ImageTokenizer, _ text: Tokenizer
+    ) throws {
+        let settings = try RunSettings(options, pictures: data, .token)
+        var config = TokenTransformerConfig(
+            grid: images.config.grid, codes: images.config.codes.count, vocabularySize: text.vocabularySize)
+        (config.width, config.layers, config.heads) = try sizes(options, config.width, config.layers)
+        let model = try TokenTransformer(config, weights(settings)["token"])
+        let task = encoding(data) {
+            TokenTask(
+                model, imageTokenizer: images, text: text, data: data, precision: flags.storedPrecision, progress: $0)
+        }
+        try flags.train(task, settings)
+    }
+
+    /// Width, blocks and heads: those asked for, or those of the model at hand.
+    private func sizes(_ options: RunOptions, _ width: Int, _ layers: Int) throws -> (Int, Int, Int) {
+        let width = options.width ?? width, heads = options.heads ?? max(1, width / 32)
+        guard heads > 0, width % heads == 0, width / heads % 2 == 0 else {
+            throw ValidationError("\(heads) heads do not divide a width of \(width) into even parts.")
+        }
+        return (width, options.depth ?? layers, heads)
+    }
+
+    private func weights(_ settings: RunSettings) -> Weights {
+        Weights(FreshWeights(seed: settings.seed), trainable: true)
+    }
+
+    /// Makes a task, which encodes all pictures first, and says how far it has got.
+    private func encoding<Task>(_ data: PictureData, _ make: ((Int) -> Void) -> Task) -> Task {
         var progress = ProgressLine("encoding pictures")
         let total = data.train.count + data.heldout.count
-        let task = FlowTask(
-            model, imageTokenizer: tokenizer, text: text, data: data, precision: flags.storedPrecision
-        ) { progress.show(done: $0, total: total) }
+        let task = make { progress.show(done: $0, total: total) }
         progress.finish(nil)
-        try flags.train(task, settings)
+        return task
     }
 }
 

@@ -71,6 +71,21 @@ import Testing
         check([[6, 4], [6, 4], [2, 12]]) { Modulation($0[2], width: 4).gate($0[0], addedTo: $0[1], by: 2) }
     }
 
+    @Test func relaxedChoices() {
+        let relaxation = Codebook.Relaxation(temperature: 0.7, seed: 3, divergenceWeight: 0)
+        check([[3, 16], [2, 16]]) { Codebook($0[1]).relaxed($0[0], relaxation).numbers }
+    }
+
+    /// The divergence's own gradient, where nothing else has any.
+    @Test func divergenceOfChoices() {
+        let logits = Tensor(random(3 * 16, seed: 1), [3, 16]), codebook = Codebook(Tensor(repeating: 0, [2, 16]))
+        let relaxation = Codebook.Relaxation(temperature: 1, seed: 3, divergenceWeight: 0.5)
+        let leaf = logits.requiringGradient()
+        codebook.relaxed(leaf, relaxation).numbers.backward()
+        let numeric = differences(of: logits) { 0.5 * codebook.relaxed(logits, relaxation).divergence }
+        expectClose(leaf.gradient?.values ?? [], numeric)
+    }
+
     @Test func tokensOfSamples() {
         check([[2, 3, 4], [2, 1, 4]]) { joined($0[0], $0[1]) }
         check([[2, 5, 3]]) { tokens($0[0], 1..<3) }

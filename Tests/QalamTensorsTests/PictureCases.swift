@@ -45,3 +45,14 @@ private func pictures(_ m: CaseMemory) -> k_convolution_args {
     t.k_modulate_backward(&args, dy, dx, dscale, m.once(in: 2) ? dshift : nil, m.once(in: 2))
     m.leave((out, n), (dx, n), (dscale, samples * stride), (dshift, samples * stride))
 }
+
+@Sendable func relaxation(_ m: CaseMemory, _ t: k_table) {
+    let rows = m.pick(1...40), codes = 16 * m.pick(1...9), n = rows * codes
+    let out = m.floats(n), divergences = m.floats(rows), dy = m.floats(n), dlogits = m.floats(n)
+    var args = k_relaxation_args(
+        rows: rows, codes: codes, logits: m.floats(n), temperature: m.once(in: 2) ? 1 : 0.3, seed: 7, out: out,
+        divergences: divergences)
+    t.k_relax(&args)
+    t.k_relax_backward(&args, dy, dlogits, 0.5)
+    m.leave((out, n), (divergences, rows), (dlogits, n))
+}

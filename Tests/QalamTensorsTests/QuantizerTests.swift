@@ -51,3 +51,36 @@ import Testing
         #expect(gradient[3...].allSatisfy { abs($0) < 1e-3 })
     }
 }
+
+/// Learned codes.
+@Suite struct CodebookTests {
+    private let codebook = Codebook(Tensor((0..<32).map { Float($0 * $0 % 13) - 6 + Float($0) / 40 }, [2, 16]))
+
+    @Test func codesHaveTheirOwnNumbers() {
+        let all = (0..<Int32(codebook.codes)).map(\.self)
+        let values = codebook.values(of: all)
+        #expect(values.shape == [16, 2])
+        #expect(codebook.codes(of: values) == all)
+        for i in 0..<values.count { values.buffer[i] += i % 2 == 0 ? 0.01 : -0.01 }
+        #expect(codebook.codes(of: values) == all)
+    }
+
+    /// The colder, the nearer to numbers of one code; and codes with a greater logit come more often.
+    @Test func coldChoicesAreCodes() {
+        let logits = Tensor((0..<400 * 16).map { $0 % 16 == 5 ? 3 : 0 }, [400, 16])
+        let drawn = codebook.relaxed(
+            logits, Codebook.Relaxation(temperature: 0.01, seed: 9, divergenceWeight: 0)
+        ).numbers
+        let codes = codebook.codes(of: drawn)
+        let own = codebook.values(of: codes)
+        let near = (0..<drawn.count).count { abs(drawn.buffer[$0] - own.buffer[$0]) < 0.05 }
+        #expect(near > 760)
+        // e³ / (e³ + 15) = 0.572
+        #expect(abs(Double(codes.count { $0 == 5 }) / 400 - 0.572) < 0.08)
+        #expect(Set(codes).count == 16)
+    }
+
+    @Test func whatIsNoNumberHasACode() {
+        #expect(codebook.codes(of: Tensor([.nan, .nan], [1, 2])) == [0])
+    }
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import QalamEngine
 import QalamFormats
 import QalamImages
 import QalamModels
@@ -11,6 +12,30 @@ import Testing
 
 /// Whole runs on a few small pictures: discs in some colours.
 @Suite(.serialized) struct PictureTrainingTests {
+    /// With a codebook as in DALL-E's discrete VAE, through the same run and folder.
+    @Test func codebookLearns() throws {
+        try withTemporaryFolder { folder in
+            let data = try discs(in: folder)
+            let config = ImageTokenizerConfig(
+                size: 16, fineWidth: 8, coarseWidth: 16, codes: .codebook(count: 32, width: 4))
+            let model = try ImageTokenizer(
+                config, Weights(FreshWeights(seed: 1), trainable: true)["image_tokenizer"])
+            var options = RunOptions()
+            (options.steps, options.batch, options.warmup) = (60, 8, 2)
+            let settings = try RunSettings(options, pictures: data, .imageTokenizer)
+            let run = folder.appending(path: "run")
+            var losses: [Double] = []
+            var training = try TrainingRun(folder: run, task: ImageTokenizerTask(model, data: data), settings: settings)
+            try training.run { if case .step(let report) = $0 { losses.append(report.loss) } }
+            #expect(try #require(losses.last) < 0.5 * #require(losses.first))
+            let again = try DrawingFolder(run.appending(path: "model")).imageTokenizer()
+            #expect(again.config == config)
+            let codes = again.quantizer.codes(of: again.encode(data.train.batch([0, 1])))
+            #expect(codes.count == 2 * 16 && Set(codes).count > 1)
+            #expect(again.quantizer.codes(of: again.quantizer.values(of: codes)) == codes)
+        }
+    }
+
     @Test func imageTokenizerLearns() throws {
         try withTemporaryFolder { folder in
             let data = try discs(in: folder)
@@ -61,6 +86,80 @@ import Testing
         }
     }
 
+    /// The same for a model of tokens, which two micro-batches train as one does.
+    @Test func tokenResumesBitForBit() throws {
+        try withTemporaryFolder { folder in
+            let data = try discs(in: folder)
+            var whole = try tokenRun(folder, "whole", data) { $0.steps = 6 }
+            try whole.run { _ in }
+            var part = try tokenRun(folder, "part", data) { $0.steps = 6 }, done = 0
+            try part.run(shouldStop: { done >= 3 }, report: { if case .step = $0 { done += 1 } })
+            var rest = try tokenRun(folder, "part", data) { $0.steps = 6 }
+            #expect(rest.step == 3)
+            try rest.run { _ in }
+            for file in ["checkpoint/model.safetensors", "checkpoint/optimizer.safetensors", "model/model.safetensors"]
+            {
+                let bytes = try ["whole", "part"].map {
+                    try Data(contentsOf: folder.appending(path: "\($0)/\(file)"))
+                }
+                #expect(bytes[0] == bytes[1], "\(file)")
+            }
+            var losses: [[Double]] = []
+            for micro in [4, 8] {
+                var run = try tokenRun(folder, "micro\(micro)", data) { ($0.steps, $0.microBatch) = (4, micro) }
+                losses.append([])
+                try run.run { if case .step(let report) = $0 { losses[losses.count - 1].append(report.loss) } }
+            }
+            #expect(zip(losses[0], losses[1]).allSatisfy { abs($0 - $1) < 1e-3 }, "\(losses)")
+        }
+    }
+
+    /// A model of tokens that has seen a few pictures often draws them again from their captions, code by code.
+    @Test func tokensAreMemorised() throws {
+        try withTemporaryFolder { folder in
+            let data = try discs(in: folder)
+            var losses: [Double] = [], heldout: [Double] = []
+            var run = try tokenRun(folder, "run", data) { ($0.steps, $0.learningRate) = (200, 0.01) }
+            try run.run {
+                if case .step(let report) = $0 { losses.append(report.loss) }
+                if case .evaluated(let evaluation) = $0 { heldout.append(evaluation.loss) }
+            }
+            #expect(try #require(losses.last) < 0.1 * losses[0], "\(losses.last ?? .nan) after \(losses[0])")
+            // Of a thousand codes, before it knows the few by heart.
+            #expect(try #require(heldout.min()) < 0.95 * log(1000), "\(heldout)")
+            let written = try DrawingFolder(run.folder.appending(path: "model"))
+            let (text, images) = (try written.textTokenizer(), try written.imageTokenizer())
+            var sampler = try written.openDrawer().sampler(images)
+            var request = DrawRequest("", seed: 1, guidance: 1)
+            request.temperature = 0
+            sampler.follow(request)
+            let captions = data.train.records.map { captionTokens($0.captions["en"]?.first ?? $0.name, text) }
+            let drawn = try #require(sampler.draw(captions.map { CodeRequest(text: $0, seed: 1) }))
+            let made = images.quantizer.codes(of: drawn)
+            let real = PictureCodes(data.train, images) { _ in }.ids(Array(data.train.records.indices))
+            let equal = zip(made, real).count { $0 == $1 }
+            #expect(Double(equal) > 0.9 * Double(real.count), "\(equal) of \(real.count) codes")
+        }
+    }
+
+    private func tokenRun(
+        _ folder: URL, _ name: String, _ data: PictureData, change: (inout RunOptions) -> Void
+    ) throws -> TrainingRun<TokenTask> {
+        let images = try tinyTokenizer(data)
+        let text = try captionTokenizer(data, vocabularySize: 300)
+        let config = TokenTransformerConfig(
+            grid: images.config.grid, codes: images.config.codes.count, width: 32, layers: 2, heads: 2,
+            vocabularySize: text.vocabularySize, textLength: 8)
+        let model = try TokenTransformer(config, Weights(FreshWeights(seed: 1), trainable: true)["token"])
+        var options = RunOptions()
+        (options.batch, options.microBatch, options.warmup, options.samplePrompts) = (8, 8, 1, ["red"])
+        change(&options)
+        return try TrainingRun(
+            folder: folder.appending(path: name),
+            task: TokenTask(model, imageTokenizer: images, text: text, data: data),
+            settings: RunSettings(options, pictures: data, .token))
+    }
+
     @Test func scoreModelTellsColoursApart() throws {
         try withTemporaryFolder { folder in
             let data = try discs(in: folder)
@@ -102,7 +201,7 @@ import Testing
         let images = try tinyTokenizer(data)
         let text = try captionTokenizer(data, vocabularySize: 300)
         let config = FlowTransformerConfig(
-            grid: images.config.grid, codeWidth: images.config.levels.count, width: 16, layers: 1, heads: 2,
+            grid: images.config.grid, codeWidth: images.config.codes.width, width: 16, layers: 1, heads: 2,
             vocabularySize: text.vocabularySize, textLength: 4)
         let model = try FlowTransformer(config, Weights(FreshWeights(seed: 1), trainable: true)["flow"])
         var options = RunOptions()

@@ -248,6 +248,21 @@ void k_modulate(const k_modulation_args *args);
 void k_modulate_backward(const k_modulation_args *args, const float *dy, float *_Nullable dx, float *_Nullable dscale,
                          float *_Nullable dshift, bool accumulate);
 
+/// out (rows,codes): Gumbel softmax of logits, (l + noise) / temperature, with noise by position from a seed; and
+/// divergences (rows): of the softmax of the logits themselves from the even distribution, in nats. `codes` is a
+/// multiple of 16, and rows times codes less than 2^32.
+typedef struct {
+    size_t rows, codes;
+    const float *logits;
+    float temperature;
+    uint32_t seed;
+    float *out, *divergences;
+} k_relaxation_args;
+
+void k_relax(const k_relaxation_args *args);
+/// dlogits = the gradient through out from dy, plus `weight` times that of the divergences.
+void k_relax_backward(const k_relaxation_args *args, const float *dy, float *dlogits, float weight);
+
 // MARK: Loss
 
 /// Softmax cross-entropy on rows of logits (rows, vocab), targets (rows), -1 = no loss for that row. losses (rows) gets

@@ -48,6 +48,8 @@ typedef struct {
     __typeof__(k_space_to_depth) *k_space_to_depth;
     __typeof__(k_modulate) *k_modulate;
     __typeof__(k_modulate_backward) *k_modulate_backward;
+    __typeof__(k_relax) *k_relax;
+    __typeof__(k_relax_backward) *k_relax_backward;
     __typeof__(k_cross_entropy) *k_cross_entropy;
     __typeof__(k_embedding) *k_embedding;
     __typeof__(k_embedding_backward) *k_embedding_backward;

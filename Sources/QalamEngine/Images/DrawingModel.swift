@@ -18,28 +18,39 @@ public struct DrawingModel: ImageModel {
     /// The side of its pictures in pixels.
     public let nativeSize: Int
     private let tokenizer: Tokenizer
+    private let drawsTokens: Bool
+    private let canRank: Bool
     private let runner: DrawingRunner
 
     /// Opens the folder at `url`; `open` does the same on a thread of its own.
     ///
+    /// - Parameters:
+    ///   - url: the folder
+    ///   - id: the name clients call it by; nil for the folder's
+    ///   - rank: the folder of a score model that chooses among candidates; nil for `score` in the model's, if there
     /// - Throws: errors that name what is wrong where
-    public init(_ url: URL, id: String? = nil) throws {
+    public init(_ url: URL, id: String? = nil, rank: URL? = nil) throws {
         let folder = try DrawingFolder(url)
         self.id = id ?? modelName(url)
         created = modelDate(url)
         facts = try ModelFacts(url)
         tokenizer = try folder.textTokenizer()
         nativeSize = folder.imageTokenizerConfig.size
-        runner = try DrawingRunner(folder)
-        contextLength = runner.textLength
-        guard tokenizer.vocabularySize <= runner.vocabularySize else {
+        let drawer = folder.drawer
+        let own = url.appending(path: PictureRanker.folderName)
+        let ranker = rank ?? (FileManager.default.fileExists(atPath: own.path) ? own : nil)
+        canRank = ranker != nil
+        runner = try DrawingRunner(folder, ranker: ranker)
+        contextLength = drawer?.textLength ?? 0
+        drawsTokens = if case .token = drawer { true } else { false }
+        guard tokenizer.vocabularySize <= drawer?.vocabularySize ?? 0 else {
             throw ModelError.mismatch("\(url.lastPathComponent): its tokenizer and its weights don't belong together.")
         }
     }
 
     /// Opens a folder as `init` does, on a thread that no one else waits for.
-    public static func open(_ url: URL, id: String? = nil) async throws -> DrawingModel {
-        try await onOwnThread { try DrawingModel(url, id: id) }
+    public static func open(_ url: URL, id: String? = nil, rank: URL? = nil) async throws -> DrawingModel {
+        try await onOwnThread { try DrawingModel(url, id: id, rank: rank) }
     }
 
     /// The most pictures of one request.
@@ -54,8 +65,15 @@ public struct DrawingModel: ImageModel {
                 why: "takes \(ids.count) tokens, and this model reads \(contextLength): shorten it.")
         }
         try check("n", request.count, 1...Self.mostPictures)
+        if let candidates = request.candidates {
+            try check("candidates", candidates, request.count...Self.mostPictures)
+            guard canRank || candidates == request.count else {
+                throw EngineError.badOption(name: "candidates", why: "needs a score model to choose by.")
+            }
+        }
         try check("steps", request.steps ?? 1, 1...200)
         try check("partial_images", request.partials, 0...3)
+        try checkSampling(request)
         let guidance = request.guidance ?? 1, strength = request.source?.strength ?? 1
         guard guidance >= 1, guidance <= 20 else {
             throw EngineError.badOption(name: "guidance", why: "is not in 1...20.")
@@ -73,94 +91,20 @@ public struct DrawingModel: ImageModel {
         }
     }
 
+    /// What only models that draw code by code take.
+    private func checkSampling(_ request: DrawRequest) throws(EngineError) {
+        let options: [(String, Double?, ClosedRange<Double>)] = [
+            ("temperature", request.temperature, 0...10), ("top_k", request.topK.map(Double.init), 0...1_048_576),
+            ("top_p", request.topP, 0.01...1),
+        ]
+        for (name, value, range) in options {
+            guard let value else { continue }
+            guard drawsTokens else { throw .badOption(name: name, why: "is for models that draw code by code.") }
+            guard range.contains(value) else { throw .badOption(name: name, why: "is \(value), not in \(range).") }
+        }
+    }
+
     private func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws(EngineError) {
         guard range.contains(value) else { throw .badOption(name: name, why: "is \(value), not in \(range).") }
-    }
-}
-
-/// Draws for many callers, one request after the other, on a thread of its own.
-private actor DrawingRunner {
-    private let flow: FlowTransformer
-    private let images: ImageTokenizer
-    private let thread = EngineThread()
-
-    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
-
-    nonisolated let textLength: Int
-    nonisolated let vocabularySize: Int
-
-    init(_ folder: DrawingFolder) throws {
-        flow = try folder.flow()
-        images = try folder.imageTokenizer()
-        (textLength, vocabularySize) = (flow.config.textLength, flow.config.vocabularySize)
-    }
-
-    func draw(_ request: DrawRequest, _ ids: [TokenID], report: (DrawEvent) -> Void) {
-        var sampler = FlowSampler(flow)
-        if let steps = request.steps { sampler.steps = steps }
-        if let guidance = request.guidance { sampler.guidance = Float(guidance) }
-        let wanted = (0..<request.count).map { FlowSampler.Picture(text: ids, seed: request.seed &+ UInt64($0)) }
-        let original = request.source.map { Original($0, size: images.config.size) }
-        let source = original.map { $0.source(images, flow.config, strength: request.source?.strength ?? 1) }
-        let partials = Self.milestones(request.partials, steps: sampler.steps)
-        let codes = sampler.draw(wanted, from: source) { done, codes in
-            if let number = partials.firstIndex(of: done) {
-                for (i, picture) in pictures(codes, original).enumerated() {
-                    report(.partial(picture: i, number: number, picture))
-                }
-            }
-            return !Task.isCancelled
-        }
-        guard let codes else { return }
-        for (i, picture) in pictures(codes, original).enumerated() {
-            report(.finished(picture: i, picture, seed: wanted[i].seed))
-        }
-        report(.usage(inputTokens: ids.count, outputTokens: request.count * flow.config.imageTokens))
-    }
-
-    /// The steps after which unfinished pictures are shown, spread over the work.
-    private static func milestones(_ count: Int, steps: Int) -> [Int] {
-        (0..<count).map { max(1, ($0 + 1) * steps / (count + 1)) }
-    }
-
-    private func pictures(_ codes: Tensor, _ original: Original?) -> [Picture] {
-        images.config.quantizer.snap(codes)
-        return picturesOf(images.decode(codes)).map { original?.restored(in: $0) ?? $0 }
-    }
-}
-
-/// The picture that a request starts from, in the model's size.
-private struct Original {
-    private let picture: Picture
-    private let mask: Picture?
-
-    init(_ source: DrawSource, size: Int) {
-        picture = source.picture.squared(to: size)
-        mask = source.mask?.resized(width: size, height: size)
-    }
-
-    /// Its codes, and the image tokens that no transparent pixel of the mask touches.
-    func source(_ images: ImageTokenizer, _ c: FlowTransformerConfig, strength: Double) -> FlowSampler.Source {
-        let kept = mask.map { mask in
-            let side = c.grid / 2, pixels = mask.width / side
-            return (0..<c.imageTokens).map { token in
-                let (top, left) = (token / side * pixels, token % side * pixels)
-                return (0..<pixels * pixels).allSatisfy { i in
-                    mask.pixels[4 * ((top + i / pixels) * mask.width + left + i % pixels) + 3] == 255
-                }
-            }
-        }
-        let codes = images.encode(tensorOf([picture]))
-        return FlowSampler.Source(codes: codes, kept: kept, strength: Float(strength))
-    }
-
-    /// The original's pixels again wherever the mask is not transparent.
-    func restored(in drawn: Picture) -> Picture {
-        guard let mask else { return drawn }
-        var result = drawn
-        for pixel in 0..<picture.width * picture.height where mask.pixels[4 * pixel + 3] > 127 {
-            for i in 4 * pixel..<4 * pixel + 4 { result.pixels[i] = picture.pixels[i] }
-        }
-        return result
     }
 }

@@ -5,34 +5,8 @@ package import QalamTensors
 /// Follows a flow from noise to the codes of pictures.
 ///
 /// Euler's method on the time from 0, noise, to 1, the picture (Liu et al. 2022), with classifier-free guidance (Ho &
-/// Salimans 2022). What comes out for one picture does not depend on the others of a batch.
-package struct FlowSampler {
-    /// What one picture is to become.
-    package struct Picture {
-        /// Ids of the text, not padded; none for any picture.
-        package var text: [Int32]
-        /// What its noise follows from.
-        package var seed: UInt64
-
-        /// A picture of a text.
-        package init(text: [Int32], seed: UInt64) { (self.text, self.seed) = (text, seed) }
-    }
-
-    /// A picture to start from.
-    package struct Source {
-        /// Its codes: (1,G,G,D).
-        package var codes: Tensor
-        /// Image tokens that stay as they are, T flags; nil: none.
-        package var kept: [Bool]?
-        /// The share of the way from the picture back to noise, in 0...1.
-        package var strength: Float
-
-        /// A picture, and what is to stay of it.
-        package init(codes: Tensor, kept: [Bool]?, strength: Float) {
-            (self.codes, self.kept, self.strength) = (codes, kept, strength)
-        }
-    }
-
+/// Salimans 2022).
+package struct FlowSampler: CodeSampler {
     /// Steps from noise to picture.
     package var steps = 24
     /// How much the text counts: 1 takes the model's word for it, more exaggerates.
@@ -42,19 +16,20 @@ package struct FlowSampler {
     /// A sampler of this model.
     package init(_ model: FlowTransformer) { self.model = model }
 
-    /// Draws all pictures together.
-    ///
-    /// - Parameters:
-    ///   - pictures: B texts and seeds
-    ///   - source: what all of them start from; nil for noise
-    ///   - progress: called before each step but the first with the steps done and codes as they look now; false ends
-    /// - Returns: (B,G,G,D), on the model's levels only after rounding; nil if `progress` ended it
+    package var imageTokens: Int { model.config.imageTokens }
+
+    package mutating func follow(_ request: DrawRequest) {
+        if let value = request.steps { steps = value }
+        if let value = request.guidance { guidance = Float(value) }
+    }
+
     package func draw(
-        _ pictures: [Picture], from source: Source? = nil, progress: (Int, Tensor) -> Bool = { _, _ in true }
+        _ pictures: [CodeRequest], from source: CodeSource?, progress: (Int, () -> Tensor) -> Bool
     ) -> Tensor? {
         let c = model.config
         let noise = noise(pictures)
         let start = source.map { 1 - min(max($0.strength, 0), 1) } ?? 0
+        let kept = source?.kept.map(patches)
         let known = source.map { repeated(model.patches(of: $0.codes), pictures.count) }
         var z = known.map { mixed($0, noise, at: start) } ?? noise.copied()
         let text = pictures.map(\.text).flatMap(c.padded)
@@ -62,7 +37,7 @@ package struct FlowSampler {
         let first = Int((Float(steps) * start).rounded(.down))
         for step in first..<steps {
             let time = max(Float(step) / Float(steps), start), next = Float(step + 1) / Float(steps)
-            if let known, let kept = source?.kept { restore(kept, of: mixed(known, noise, at: time), in: z) }
+            if let known, let kept { restore(kept, of: mixed(known, noise, at: time), in: z) }
             let clean = prediction(z, time, text: text, empty: empty)
             // The straight line from here to the clean codes, followed until `next`: all of it in the last step.
             let share = (next - time) / (1 - time)
@@ -70,9 +45,9 @@ package struct FlowSampler {
             moved.scaleInPlace(by: 1 - share)
             moved.addInPlace(clean, times: share)
             z = moved
-            if step + 1 < steps, !progress(step + 1 - first, model.codes(of: clean)) { return nil }
+            if step + 1 < steps, !progress(step + 1 - first, { model.codes(of: clean) }) { return nil }
         }
-        if let known, let kept = source?.kept { restore(kept, of: known, in: z) }
+        if let known, let kept { restore(kept, of: known, in: z) }
         return model.codes(of: z)
     }
 
@@ -90,7 +65,16 @@ package struct FlowSampler {
         return clean
     }
 
-    private func noise(_ pictures: [Picture]) -> Tensor {
+    /// Image tokens all of whose codes are kept: G² flags to T.
+    private func patches(_ kept: [Bool]) -> [Bool] {
+        let G = model.config.grid, side = G / 2
+        return (0..<side * side).map { token in
+            let first = token / side * 2 * G + token % side * 2
+            return [0, 1, G, G + 1].allSatisfy { kept[first + $0] }
+        }
+    }
+
+    private func noise(_ pictures: [CodeRequest]) -> Tensor {
         let size = model.config.imageTokens * model.config.patchWidth
         let values = pictures.flatMap { picture in
             var random = CounterRandom(seed: picture.seed)

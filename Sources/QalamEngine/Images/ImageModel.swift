@@ -21,9 +21,24 @@ public struct DrawRequest: Sendable {
     /// What the first picture's noise follows from; the others take the seeds behind it.
     public var seed: UInt64
     /// Steps from noise to picture; nil: the model's usual number.
+    ///
+    /// Models of tokens have none.
     public var steps: Int?
     /// How much the words count, 1 or more; nil: the model's usual weight.
     public var guidance: Double?
+    /// Divides the logits of codes; nil: the model's usual one.
+    ///
+    /// For models of tokens, as are the next two.
+    public var temperature: Double?
+    /// Keeps only the k likeliest codes; 0 keeps all.
+    public var topK: Int?
+    /// Keeps the likeliest codes whose probabilities sum to p; 1 keeps all.
+    public var topP: Double?
+    /// How many pictures are drawn, of which the `count` that fit the prompt best are kept, in that order; nil: as many
+    /// as asked for.
+    ///
+    /// Unfinished pictures are those of the first `count`, whichever are kept.
+    public var candidates: Int?
     /// Unfinished pictures shown on the way, for each picture.
     public var partials: Int
     /// A picture to start from.
