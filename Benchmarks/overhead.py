@@ -8,11 +8,14 @@ import sys
 import time
 
 import serving
-from harness import PEERS, ROOT, WORK, BenchError, Row, alternate, medians, progress, run, run_json, samples, shown
+from harness import (
+    PEERS, ROOT, WORK, BenchError, Row, alternate, medians, progress, relative, run, run_json, samples, shown)
 
 PROMPT, TOKENS = 32, 129
 CONNECTIONS = 16
 SECONDS = 5
+# A model of a size that people use, its vocabulary and what ends its answers.
+REAL, REAL_VOCABULARY = WORK / "gguf" / "qwen3-0.6b-Q8_0.gguf", (151_936, [151_643, 151_645])
 
 
 def server(options):
@@ -26,38 +29,53 @@ def server(options):
 
 def overhead(options):
     """A token over HTTP against a token in the process, one thread for the model and the rest for the server."""
-    progress("  one stream against the engine in its own process")
-    mine = [options.qalam, "bench", "generate", "--model", options.model, "--threads", 1, "--prompt-tokens", PROMPT,
-            "--tokens", TOKENS, "--json"]
     config = json.loads((ROOT / options.model / "config.json").read_text())
     ends = config["eos_token_id"]
+    ends = ends if isinstance(ends, list) else [ends]
+    rounds = 1 if options.quick else 5
+    yield from compare(options, options.model, (config["vocab_size"], ends), TOKENS, rounds, "")
+    if REAL.exists():
+        yield from compare(options, REAL, REAL_VOCABULARY, 33, min(rounds, 3), " " + REAL.stem)
+    else:
+        progress(f"  no {relative(REAL)}: `make bench ONLY=engine` makes it")
+
+
+def compare(options, model, words, tokens, rounds, suffix):
+    """The rows of one model, whose vocabulary and ends are `words`."""
+    progress(f"  one stream against the engine in its own process: {model.stem}")
+    # As many streams as make a median of a model of this speed.
+    streams = 12 if tokens == TOKENS else 4
+    mine = [options.qalam, "bench", "generate", "--model", model, "--threads", 1, "--prompt-tokens", PROMPT,
+            "--tokens", tokens, "--repeats", streams, "--json"]
+    vocabulary, ends = words
     # Nothing may end the answer early.
-    bias = {str(end): -100 for end in (ends if isinstance(ends, list) else [ends])}
+    bias = {str(end): -100 for end in ends}
 
     def over():
         flags = ["--threads", 1, "--log-level", "error"]
-        with serving.server(options.qalam, options.model, flags) as (port, _):
-            runs = [stream(port, options.model.name, config["vocab_size"], bias, number) for number in range(12)][2:]
+        with serving.server(options.qalam, model, flags) as (port, _):
+            runs = [stream(port, model.stem, vocabulary, bias, number, tokens) for number in range(streams)]
+        runs = runs[2 if streams > 4 else 1:]
         return {"token_ms": statistics.median(r[1] for r in runs), "first_ms": statistics.median(r[0] for r in runs)}
 
     def engine():
         record = run_json(mine, ["first_token_ms", "tokens_s"])
         return {"token_ms": 1000 / record["tokens_s"], "first_ms": record["first_token_ms"]}
 
-    results = alternate(1 if options.quick else 5, {"ours": over, "engine": engine})
-    command = shown([options.qalam, "serve", "--model", options.model, "--threads", 1])
+    results = alternate(rounds, {"ours": over, "engine": engine})
+    command = shown([options.qalam, "serve", "--model", model, "--threads", 1])
     for key, aim in (("token_ms", "3% more"), ("first_ms", "1 ms more")):
         figure = medians(results, key)
         more = 1000 * (figure["ours"] - figure["engine"])
-        yield Row(f"server {'token' if key == 'token_ms' else 'first token'}", figure["ours"], figure["engine"], "ms",
-                  "lower", command, "Qalam's engine in its own process", samples(results, key),
-                  f"{more:.0f} µs more over HTTP; the aim is at most {aim}")
+        name = f"server {'token' if key == 'token_ms' else 'first token'}{suffix}"
+        yield Row(name, figure["ours"], figure["engine"], "ms", "lower", command, "Qalam's engine in its own process",
+                  samples(results, key), f"{more:.0f} µs more over HTTP; the aim is at most {aim}")
 
 
-def stream(port, model, vocabulary, bias, number):
+def stream(port, model, vocabulary, bias, number, tokens):
     """Milliseconds to the first token, and of each one after it, as a client sees them that only notes the time."""
     prompt = [(index * 37 + 11 + number) % vocabulary for index in range(PROMPT)]
-    body = json.dumps({"model": model, "prompt": prompt, "max_tokens": TOKENS, "temperature": 0, "stream": True,
+    body = json.dumps({"model": model, "prompt": prompt, "max_tokens": tokens, "temperature": 0, "stream": True,
                        "stream_options": {"include_usage": True}, "logit_bias": bias})
     request = (f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
@@ -78,9 +96,9 @@ def stream(port, model, vocabulary, bias, number):
                 last = now
             text += piece
     count = re.search(rb'"completion_tokens":(\d+)', text)
-    if first is None or count is None or int(count[1]) != TOKENS:
+    if first is None or count is None or int(count[1]) != tokens:
         raise BenchError(f"the server answered {bytes(text[:300])!r}")
-    return 1000 * (first - begun), 1000 * (last - first) / (TOKENS - 1)
+    return 1000 * (first - begun), 1000 * (last - first) / (tokens - 1)
 
 
 # MARK: Many small requests

@@ -160,17 +160,64 @@ def fetching(browser, server):
     visit.close()
 
 
+def serve_painter(page):
+    """From now on a model that draws is served, too."""
+    models = {"object": "list", "data": [{"id": "qalam-mini"}, {"id": "qalam-draw-mini"}]}
+    page.route("**/v1/models", lambda route: route.fulfill(json=models))
+    session = {"object": "page.session", "key": None, "may_make_first_key": True, "writers": ["qalam-mini"],
+               "painters": ["qalam-draw-mini"]}
+    page.route("**/page/session", lambda route: route.fulfill(json=session))
+
+
+@check
+def pictures_in_a_chat(browser, server):
+    """a picture asked for in a conversation is drawn there, kept with it and exported; by the pen, /draw or ارسم"""
+    visit = Visit(browser, server)
+    page = visit.page
+    expect(page.locator("#draw-it")).to_be_hidden()
+    serve_painter(page)
+    wanted = []
+    page.route("**/v1/images/generations", lambda route: (
+        wanted.append(route.request.post_data_json),
+        route.fulfill(status=200, content_type="text/event-stream", body=image_events("image_generation"))))
+    visit.open()
+    visit.ask("/draw a red fox")
+    visit.ask("ارسم قطة زرقاء")
+    page.get_by_label("Draw a picture of these words").click()
+    expect(page.locator("#draw-it")).to_have_attribute("aria-pressed", "true")
+    visit.ask("a green tree")
+    expect(page.locator("#draw-it")).to_have_attribute("aria-pressed", "false")
+    assert [body["prompt"] for body in wanted] == ["a red fox", "قطة زرقاء", "a green tree"], wanted
+    images = page.locator("#thread .drawn img")
+    expect(images).to_have_count(3)
+    visit.fake("A word.")
+    with page.expect_request("**/v1/chat/completions") as asked:
+        visit.ask("drawing is fun, /draw or not")
+    assert [m["content"] for m in asked.value.post_data_json["messages"]] == ["drawing is fun, /draw or not"]
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    expect(images).to_have_count(3)
+    assert images.nth(1).get_attribute("alt") == "قطة زرقاء"
+    assert images.nth(2).evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    with page.expect_download() as download:
+        visit.menu("/draw a red fox", "Export as Markdown")
+    text = Path(download.value.path()).read_text()
+    assert text.count("](data:image/png;base64,") == 3 and "![a green tree](" in text, text[:500]
+    # Another picture of the same words stands beside the first.
+    page.locator("#thread .assistant").nth(2).hover()
+    page.locator("#thread .assistant").nth(2).get_by_label("Write another answer").click()
+    visit.done()
+    assert wanted[-1]["prompt"] == "a green tree" and len(wanted) == 4
+    visit.close()
+
+
 @check
 def drawing(browser, server):
     """pictures form as they come, stay in the gallery, are varied, edited with a mask, reused"""
     visit = Visit(browser, server)
     page = visit.page
     forms = []
-    models = {"object": "list", "data": [{"id": "qalam-mini"}, {"id": "qalam-draw-mini"}]}
-    page.route("**/v1/models", lambda route: route.fulfill(json=models))
-    session = {"object": "page.session", "key": None, "may_make_first_key": True, "writers": ["qalam-mini"],
-               "painters": ["qalam-draw-mini"]}
-    page.route("**/page/session", lambda route: route.fulfill(json=session))
+    serve_painter(page)
     events = {"generations": "image_generation", "edits": "image_edit"}
     for name, kind in events.items():
         page.route(f"**/v1/images/{name}", lambda route, kind=kind: (
@@ -178,7 +225,7 @@ def drawing(browser, server):
             route.fulfill(status=200, content_type="text/event-stream", body=image_events(kind))))
     page.route("**/v1/images/variations", lambda route: route.fulfill(json=image_events(None)))
     visit.open()
-    page.get_by_role("link", name="Draw").click()
+    page.get_by_role("link", name="Draw", exact=True).click()
     page.fill("[name=prompt]", "قطة برتقالية")
     page.fill("[name=count]", "3")
     page.fill("[name=seed]", "5")

@@ -87,6 +87,9 @@ static const uint8_t models_js[] = {
 static const uint8_t parts_js[] = {
 #embed "files/parts.js"
 };
+static const uint8_t pictures_js[] = {
+#embed "files/pictures.js"
+};
 static const uint8_t settings_js[] = {
 #embed "files/settings.js"
 };
@@ -164,6 +167,7 @@ static const page_file files[] = {
     {"/message.js", JS, message_js, sizeof message_js},
     {"/models.js", JS, models_js, sizeof models_js},
     {"/parts.js", JS, parts_js, sizeof parts_js},
+    {"/pictures.js", JS, pictures_js, sizeof pictures_js},
     {"/settings.js", JS, settings_js, sizeof settings_js},
     {"/shortcuts.js", JS, shortcuts_js, sizeof shortcuts_js},
     {"/sidebar.js", JS, sidebar_js, sizeof sidebar_js},

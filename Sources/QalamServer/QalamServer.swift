@@ -71,10 +71,11 @@ public struct QalamServer: Sendable {
             models: ModelList(models, aliases: configuration.aliases), store: store, configuration: configuration,
             shelf: shelf, logger: logger)
         let tls = try tlsConfiguration()
+        let answers = FastAnswers(platform)
         return Application(
             responder: TaskResponder(inner: makeRouter(platform).buildResponder()),
             server: HTTPServerBuilder { responder in
-                let channel = LoopChannel(base: HTTP1Channel(responder: responder, configuration: .watched))
+                let channel = LoopChannel(base: HTTP1Channel(responder: responder, configuration: .watched(answers)))
                 return try tls.map { try TLSChannel(channel, tlsConfiguration: $0) } ?? channel
             },
             configuration: .init(address: .hostname(configuration.host, port: configuration.port)),

@@ -19,6 +19,8 @@ public protocol PlatformStore: Sendable {
 
     /// The key with this secret, whether it still holds or not; and whether there are any keys at all.
     func identify(secret: String?) async throws -> (key: APIKey?, anyKeys: Bool)
+    /// The same, if it can be told without waiting; nil: it can't.
+    func known(secret: String?) -> (key: APIKey?, anyKeys: Bool)?
     /// Keeps a new key, and returns its secret, which can't be had again.
     func add(_ key: APIKey) async throws -> String
     /// All keys, revoked ones too, in the order of their creation.

@@ -54,6 +54,11 @@ extension Store {
         }
     }
 
+    /// The same, if all keys are in memory.
+    public func known(secret: String?) -> (key: APIKey?, anyKeys: Bool)? {
+        try? keyCache?.find(secret.map(APIKey.hash))
+    }
+
     /// Adds to what keys have used.
     public func add(_ usage: [UsageEntry]) async throws {
         guard !usage.isEmpty else { return }

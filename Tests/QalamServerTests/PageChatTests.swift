@@ -38,7 +38,8 @@ struct PageChatTests {
             let answers = """
                 {"head": "m3", "messages": [{"id": "m2", "parent": "m1", "role": "assistant", "content": "Hi",
                  "model": "fake", "statistics": {"tokens": 3, "seconds": 0.5, "first": 0.1}, "ended": "stop"},
-                 {"id": "m3", "parent": "m1", "role": "assistant", "content": "Hey", "reasoning": "Hm"}]}
+                 {"id": "m3", "parent": "m1", "role": "assistant", "content": "Hey", "reasoning": "Hm",
+                 "pictures": [{"data": "iVBO", "type": "image/png", "alt": "a fox", "seed": 7}]}]}
                 """
             #expect(try await client.send(.post, path + "/messages", answers).json["head"] == "m3")
             let changed = #"{"messages": [{"id": "m2", "parent": "m1", "role": "assistant", "content": "Ho"}]}"#
@@ -47,6 +48,7 @@ struct PageChatTests {
             #expect(try await client.send(.post, path, update).json["title"] == "قلم")
             let whole = try await client.send(.get, path).json
             #expect(whole["messages"]?.elements?.compactMap { $0["content"]?.text } == ["Hello", "Ho", "Hey"])
+            #expect(whole["messages"]?[2]?["pictures"]?[0]?["alt"] == "a fox")
             #expect(whole["labels"] == ["work"] && whole["head"] == "m2" && whole["owner"] == nil)
             #expect(whole["settings"] == ["temperature": 0.1])
             let labels = try await client.send(.get, "/page/labels").json

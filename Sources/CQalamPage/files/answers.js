@@ -5,6 +5,7 @@
 import { create, keep, list } from "./chats.js";
 import { stream } from "./client.js";
 import { attempt, say, sentence, toast } from "./parts.js";
+import { paint, painter, wish } from "./pictures.js";
 import { change, state } from "./state.js";
 import { asMessages, branch } from "./tree.js";
 import { t } from "./words.js";
@@ -29,9 +30,10 @@ export function chosenModels() {
 /** Whether the conversation is being answered. */
 export const isBusy = (chat) => [...state.running.values()].some((run) => run.chat.id === chat?.id);
 
-/** Sends what a person wrote after `parent` (by default after the branch that is shown), and has it answered. */
-export async function ask(content, files = [], parent = state.chat?.head ?? null) {
+/** Sends what a person wrote after `parent` (by default after the branch shown), and has it answered or drawn. */
+export async function ask(content, files = [], parent = state.chat?.head ?? null, draws = false) {
   const message = { id: newID(), role: "user", content, created_at: now() };
+  if (draws) message.draws = true;
   if (parent) message.parent = parent;
   if (files.length) message.files = files;
   await attempt(async () => {
@@ -48,20 +50,21 @@ export async function ask(content, files = [], parent = state.chat?.head ?? null
 
 /** Has a question answered by the chosen models. */
 export function answer(chat, question) {
-  const models = chosenModels();
+  const prompt = wish(question);
+  const models = prompt ? [painter()] : chosenModels();
   if (!models[0]) return toast(t("errors").noModel);
   const pair = models.length > 1 ? newID() : undefined;
   const runs = models.map((model) => {
     const message = { id: newID(), parent: question.id, role: "assistant", content: "", model, created_at: now() };
     if (pair) message.pair = pair;
-    return { controller: new AbortController(), chat, message };
+    return { controller: new AbortController(), chat, message, prompt };
   });
   chat.messages = [...chat.messages, ...runs.map((run) => run.message)];
   chat.head = runs[0].message.id;
   const running = new Map(state.running);
   for (const run of runs) running.set(run.message.id, run);
   change({ running, chat: state.chat?.id === chat.id ? chat : state.chat });
-  say(t("writing"));
+  say(t(prompt ? "drawing" : "writing"));
   return Promise.all(runs.map((run) => write(run, branch(chat.messages, question.id))));
 }
 
@@ -82,17 +85,8 @@ async function write(run, path) {
   const { chat, message } = run;
   const meter = new Meter();
   try {
-    const body = request(message.model, asMessages(path, chat.settings.system), chat.settings);
-    for await (const chunk of stream("v1/chat/completions", body, run.controller.signal)) {
-      meter.take(chunk);
-      const choice = chunk.choices[0];
-      if (choice?.delta.content) message.content += choice.delta.content;
-      if (choice?.delta.reasoning_content) {
-        message.reasoning = (message.reasoning ?? "") + choice.delta.reasoning_content;
-      }
-      if (choice?.finish_reason) message.ended = choice.finish_reason === "length" ? "length" : "stop";
-      run.draw?.();
-    }
+    if (run.prompt) await draw(run);
+    else await converse(run, path, meter);
   } catch (error) {
     if (run.controller.signal.aborted) message.ended = "stopped";
     else Object.assign(message, { ended: "error", error: { code: error.code ?? "", message: error.message } });
@@ -101,8 +95,36 @@ async function write(run, path) {
   const running = new Map(state.running);
   running.delete(message.id);
   change({ running, chat: state.chat });
-  say(message.error ? sentence(message.error) : message.content);
+  say(message.error ? sentence(message.error) : run.prompt ? `${t("drawn")}: ${run.prompt}` : message.content);
   await save(chat, message);
+}
+
+async function draw(run) {
+  try {
+    await paint(run.message, run.prompt, run.controller.signal, (partial) => {
+      if (run.partial) URL.revokeObjectURL(run.partial);
+      run.partial = partial;
+      run.draw?.();
+    });
+  } finally {
+    if (run.partial) URL.revokeObjectURL(run.partial);
+    run.partial = null;
+  }
+}
+
+async function converse(run, path, meter) {
+  const { chat, message } = run;
+  const body = request(message.model, asMessages(path, chat.settings.system), chat.settings);
+  for await (const chunk of stream("v1/chat/completions", body, run.controller.signal)) {
+    meter.take(chunk);
+    const choice = chunk.choices[0];
+    if (choice?.delta.content) message.content += choice.delta.content;
+    if (choice?.delta.reasoning_content) {
+      message.reasoning = (message.reasoning ?? "") + choice.delta.reasoning_content;
+    }
+    if (choice?.finish_reason) message.ended = choice.finish_reason === "length" ? "length" : "stop";
+    run.draw?.();
+  }
 }
 
 /** Keeps an answer, unless its conversation has been deleted meanwhile. */

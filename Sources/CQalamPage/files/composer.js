@@ -4,6 +4,7 @@
 
 import { ask, isBusy, stop } from "./answers.js";
 import { $, bytes, button, icon, make, setIcon, setLabel, toast } from "./parts.js";
+import { painter } from "./pictures.js";
 import { change, state, watch } from "./state.js";
 import { branch } from "./tree.js";
 import { t } from "./words.js";
@@ -12,6 +13,8 @@ const maximumFiles = 8;
 const maximumBytes = 256 * 1024;
 
 let files = [];
+/** Whether the next message is to be drawn. */
+let draws = false;
 
 function draw() {
   const busy = isBusy(state.chat);
@@ -21,6 +24,11 @@ function draw() {
   send.classList.toggle("stop", busy);
   send.disabled = !busy && !$("draft").value.trim() && !files.length;
   const draft = $("draft");
+  const pen = $("draw-it");
+  pen.hidden = !painter();
+  draws &&= !pen.hidden;
+  pen.setAttribute("aria-pressed", String(draws));
+  draft.placeholder = t(draws ? "promptHint" : "ask");
   draft.style.height = "auto";
   draft.style.height = `${draft.scrollHeight}px`;
 }
@@ -66,7 +74,14 @@ function submit() {
   $("draft").value = "";
   files = [];
   drawFiles();
-  ask(text, sent);
+  const drawn = draws;
+  setDraws(false);
+  ask(text, sent, undefined, drawn);
+}
+
+function setDraws(value) {
+  draws = value;
+  draw();
 }
 
 /** In an empty box, the arrow upwards edits the last message that was sent. */
@@ -99,7 +114,7 @@ function startDropping() {
 
 /** Sets the composer up. */
 export function startComposer() {
-  watch(["chat", "running", "language"], draw);
+  watch(["chat", "running", "language", "models"], draw);
   watch(["language"], drawFiles);
   $("draft").addEventListener("input", draw);
   $("draft").addEventListener("keydown", (event) => {
@@ -118,6 +133,10 @@ export function startComposer() {
     event.preventDefault();
     if (isBusy(state.chat)) stop();
     else submit();
+  });
+  $("draw-it").addEventListener("click", () => {
+    setDraws(!draws);
+    $("draft").focus();
   });
   $("attach").addEventListener("click", () => $("file-input").click());
   $("file-input").addEventListener("change", async () => {

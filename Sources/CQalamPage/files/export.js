@@ -4,6 +4,7 @@
 
 import { get } from "./client.js";
 import { attempt, download } from "./parts.js";
+import { address } from "./pictures.js";
 import { branch, fullText } from "./tree.js";
 import { t } from "./words.js";
 
@@ -17,13 +18,18 @@ export function exportChat(id, format) {
   });
 }
 
+/** A picture, all of it in the text. */
+function pictureMarkdown(picture) {
+  return `![${picture.alt.replace(/[\[\]\\]/g, "\\$&").replace(/\s+/g, " ")}](${address(picture)})`;
+}
+
 /** The branch that is shown. */
 export function markdown(chat) {
   const parts = [`# ${chat.title}`];
   if (chat.settings.system?.trim()) parts.push(`> ${chat.settings.system.trim().replace(/\n/g, "\n> ")}`);
   for (const message of branch(chat.messages, chat.head)) {
     const who = message.role === "user" ? t("you") : message.model ?? "Qalam";
-    parts.push(`## ${who}`, fullText(message));
+    parts.push(`## ${who}`, fullText(message), ...(message.pictures ?? []).map(pictureMarkdown));
     if (message.translation) parts.push(`*${t("translation")}*`, message.translation.text);
   }
   return `${parts.filter(Boolean).join("\n\n")}\n`;

@@ -6,6 +6,7 @@ import { answer, ask, isBusy } from "./answers.js";
 import { keep, show } from "./chats.js";
 import { render } from "./markdown.js";
 import { attempt, bytes, button, copyButton, icon, make, say, sentence, spoken, textButton } from "./parts.js";
+import { pictureNodes } from "./pictures.js";
 import { change, state } from "./state.js";
 import { branch, fullText, variants } from "./tree.js";
 import { translate } from "./translate.js";
@@ -58,9 +59,10 @@ function fill(node, message) {
     if (message.reasoning) parts.push(reasoning(message, isBusy));
     const text = make("div", "text");
     text.append(render(message.content));
-    parts.push(text);
+    const pictures = pictureNodes(message, run);
+    parts.push(...pictures, text);
     body.replaceChildren(...parts);
-    if (isBusy) cursor(text);
+    if (isBusy && !pictures.length) cursor(text);
   }
   if (message.translation) body.append(translation(message, run));
   body.querySelectorAll("details").forEach((details, at) => { if (at in open) details.open = open[at]; });
@@ -202,7 +204,7 @@ function editor(chat, message) {
     const text = area.value.trim();
     change({ editing: null });
     if (!text && !message.files?.length || text === message.content && message.role === "assistant") return;
-    if (message.role === "user") await ask(text, message.files, message.parent ?? null);
+    if (message.role === "user") await ask(text, message.files, message.parent ?? null, message.draws);
     else await reword(chat, message, text);
   };
   area.addEventListener("input", fit);

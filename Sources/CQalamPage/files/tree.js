@@ -51,7 +51,10 @@ export function fullText(message) {
   return [message.content, ...files].filter(Boolean).join("\n\n");
 }
 
-/** A branch as the API takes it; an answer that failed, and the question that led to it, are no part of it. */
+/**
+ * A branch as the API takes it; an answer that failed or is a picture, and the question that led to it, are no part of
+ * it.
+ */
 export function asMessages(path, system) {
   const usable = path.filter((message, at) => {
     const answer = message.role === "user" ? path[at + 1] : message;

@@ -61,6 +61,8 @@ export const arabic = {
   newLine: "سطر جديد",
   editLast: "عدّل آخر رسالة",
   attach: "أرفق ملفات نصية",
+  drawIt: "ارسم صورة بهذه الكلمات",
+  drawing: "يُرسم",
   takeAway: "أزل",
   dropHere: "أفلت الملفات النصية هنا",
   tooManyFiles: "لا يُرفق بالرسالة أكثر من ٨ ملفات.",

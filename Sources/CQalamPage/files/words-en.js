@@ -61,6 +61,8 @@ export const english = {
   newLine: "New line",
   editLast: "Edit the last message",
   attach: "Attach text files",
+  drawIt: "Draw a picture of these words",
+  drawing: "Drawing",
   takeAway: "Take away",
   dropHere: "Drop text files here",
   tooManyFiles: "At most 8 files go with one message.",

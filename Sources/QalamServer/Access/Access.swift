@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import HTTPTypes
 import Hummingbird
 import QalamStore
 
@@ -21,7 +22,7 @@ struct Access: Sendable {
     /// - Throws: `APIError` with status 401 without a good key, 403 if it doesn't reach so far, 429 if its limit is
     ///   reached
     func admit(_ request: Request, scope: KeyScope, counted: Bool) async throws -> APIKey? {
-        let secret = Self.secret(of: request)
+        let secret = Self.secret(of: request.headers)
         let (key, anyKeys) = try await store.identify(secret: secret)
         guard anyKeys else { return nil }
         guard let key, key.holds(at: Platform.now) else {
@@ -33,12 +34,12 @@ struct Access: Sendable {
         return key
     }
 
-    /// The secret in a request.
+    /// The secret in a request's headers.
     ///
     /// OpenAI's clients send a bearer token, Anthropic's `x-api-key`, the page a cookie; some send a password.
-    private static func secret(of request: Request) -> String? {
-        if let key = request.headers[.apiKey] { return key }
-        guard let header = request.headers[.authorization] else { return PageSession.secret(of: request) }
+    static func secret(of headers: HTTPFields) -> String? {
+        if let key = headers[.apiKey] { return key }
+        guard let header = headers[.authorization] else { return PageSession.secret(of: headers) }
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2 else { return nil }
         switch parts[0].lowercased() {

@@ -13,6 +13,8 @@ struct AnswerSender: Sendable {
     private let usage: @Sendable ([Usage]) -> Usage
     private var silence = Silence()
     private var failed = false
+    /// The events of text, for each choice that has some.
+    private var templates: [Int: EventTemplate] = [:]
     /// The answers so far.
     private(set) var answers: [Answer]
 
@@ -47,12 +49,20 @@ struct AnswerSender: Sendable {
         switch event {
         case .event(let choice, let event):
             answers[choice].take(event)
+            if !withLogprobs, case .text(let text, _) = event { return template(choice).buffer(text) }
             return chunk(choice, event).buffer
         case .failed(let error):
             failed = true
             return ServerSentEvent.json(APIError(error).json).buffer
         case .tick, .ended: return nil
         }
+    }
+
+    private mutating func template(_ choice: Int) -> EventTemplate {
+        if let template = templates[choice] { return template }
+        let template = EventTemplate { chunk(choice, .text($0, tokens: [])) }
+        templates[choice] = template
+        return template
     }
 
     private func chunk(_ choice: Int, _ event: TextEvent) -> ServerSentEvent {

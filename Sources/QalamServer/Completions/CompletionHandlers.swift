@@ -27,6 +27,7 @@ enum CompletionHandlers {
             var silence = Silence()
             var usages = Array(repeating: Usage.none, count: completion.prompts.count * completion.choices)
             var lengths = usages.map { _ in 0 }
+            var templates: [Int: EventTemplate] = [:]
             var failed = false
             for index in usages.indices where completion.echo {
                 let echo = echoes[index / completion.choices]
@@ -39,6 +40,12 @@ enum CompletionHandlers {
             while let event = try await answers?.next() {
                 if silence.isDue(event) { try await writer.write(ServerSentEvent.keepAlive.buffer) }
                 switch event {
+                case .event(let index, .text(let text, _)) where completion.logprobs == nil:
+                    let template =
+                        templates[index]
+                        ?? EventTemplate { .json(response.chunk(index, text: $0, tokens: nil, offset: 0)) }
+                    templates[index] = template
+                    try await writer.write(template.buffer(text))
                 case .event(let index, .text(let text, let tokens)):
                     let chunk = response.chunk(
                         index, text: text, tokens: completion.logprobs.map { _ in tokens }, offset: lengths[index])

@@ -24,14 +24,18 @@ final class EventReader<Event: Sendable>: Sendable {
     private let pulse: Pulse
     private let beat: Int
 
-    /// Begins to read.
-    init(_ streams: [AsyncThrowingStream<Event, any Error>], _ pulse: Pulse, _ interruption: Interruption) {
+    /// Begins to read, on `executor`: what a connection writes is best read on its own thread, since each change of
+    /// threads takes longer than all else that is done for a token.
+    init(
+        _ streams: [AsyncThrowingStream<Event, any Error>], _ pulse: Pulse, _ interruption: Interruption,
+        on executor: (any TaskExecutor)? = nil
+    ) {
         let (events, continuation) = AsyncStream<Happening<Event>>.makeStream()
         self.events = events
         self.pulse = pulse
         beat = pulse.join { continuation.yield(.tick) }
         readers = streams.enumerated().map { choice, stream in
-            Task.detached { await Self.read(stream, choice, into: continuation) }
+            Task.detached(executorPreference: executor) { await Self.read(stream, choice, into: continuation) }
         }
         interruption.listen { reason in
             switch reason {

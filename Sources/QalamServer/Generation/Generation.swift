@@ -44,14 +44,14 @@ struct Generation: Sendable {
         self.streams = streams
     }
 
-    /// Begins to read the answers.
-    func begin() -> RunningAnswers { RunningAnswers(self) }
+    /// Begins to read the answers, on the thread of the connection that they go to.
+    func begin() -> RunningAnswers { RunningAnswers(self, on: LoopExecutor.current) }
 
     /// Calls `body` for what happens, in order, until all answers have ended or one has failed.
     @concurrent
     func run(_ body: @concurrent (AnswerEvent) async throws -> Void) async throws {
         try await asker.interruption.whileServing(grace: platform.configuration.grace) {
-            let answers = begin()
+            let answers = RunningAnswers(self, on: nil)
             while let event = try await answers.next() { try await body(event) }
         }
     }

@@ -64,8 +64,10 @@ final class Interruption: Sendable {
 }
 
 extension HTTP1Channel.Configuration {
-    /// Connections that notice when their client leaves.
-    static let watched = Self(additionalChannelHandlers: [DepartureHandler()])
+    /// Connections that notice when their client leaves, and that answer at once what `answers` can.
+    static func watched(_ answers: FastAnswers) -> Self {
+        Self(additionalChannelHandlers: [DepartureHandler(), FastLane(answers)])
+    }
 }
 
 /// Notices that the client has closed its side of the connection.

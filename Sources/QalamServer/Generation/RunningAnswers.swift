@@ -13,10 +13,11 @@ final class RunningAnswers: Sendable {
     private let reader: EventReader<TextEvent>
     private let ledger: Ledger
 
-    /// Begins to read the answers.
-    init(_ generation: Generation) {
+    /// Begins to read the answers, on `executor`.
+    init(_ generation: Generation, on executor: (any TaskExecutor)?) {
         self.generation = generation
-        reader = EventReader(generation.streams, generation.platform.pulse, generation.asker.interruption)
+        reader = EventReader(
+            generation.streams, generation.platform.pulse, generation.asker.interruption, on: executor)
         ledger = Ledger(count: generation.count, start: generation.start)
     }
 

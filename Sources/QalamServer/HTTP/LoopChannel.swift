@@ -18,12 +18,17 @@ struct LoopChannel<Base: ServerChildChannel>: ServerChildChannel {
     func handle(value: Base.Value, logger: Logger) async {
         let executor = LoopExecutor(loop: value.channel.eventLoop)
         defer { withExtendedLifetime(executor) {} }
-        await withTaskExecutorPreference(executor) { await base.handle(value: value, logger: logger) }
+        await LoopExecutor.$current.withValue(executor) {
+            await withTaskExecutorPreference(executor) { await base.handle(value: value, logger: logger) }
+        }
     }
 }
 
 /// Runs tasks on the thread of an event loop.
-private final class LoopExecutor: TaskExecutor {
+final class LoopExecutor: TaskExecutor {
+    /// That of the connection whose request this task answers; nil: there is none, or no loop.
+    @TaskLocal static var current: LoopExecutor?
+
     private let loop: any EventLoop
 
     init(loop: any EventLoop) {

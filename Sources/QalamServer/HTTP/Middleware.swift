@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTPTypes
 import Hummingbird
 import Logging
 
@@ -13,7 +14,7 @@ struct ResponseShaping: RouterMiddleware {
         next: @concurrent (Request, ServerContext) async throws -> Response
     ) async throws -> Response {
         var context = context
-        context.requestID = "req_" + randomText(length: 24)
+        context.requestID = Self.makeID()
         // The trace that the request belongs to goes on: into the log, and back to whoever began it.
         let trace = request.headers[.traceParent].flatMap { TraceParent($0) }
         context.trace = trace?.id
@@ -29,17 +30,34 @@ struct ResponseShaping: RouterMiddleware {
         }
         response.headers[.requestID] = context.requestID
         response.headers[.traceParent] = trace?.header
-        response.headers[.xContentTypeOptions] = "nosniff"
-        response.headers[.resourcePolicy] = "same-origin"
-        let time = ContinuousClock.now - start
-        let route = context.endpointPath ?? "none"
-        metrics.count(route: route, method: request.method.rawValue, status: response.status.code, time: time)
-        context.logger.info(
-            "\(request.method.rawValue) \(route)",
-            metadata: context.metadata.merging([
-                "status": "\(response.status.code)", "seconds": "\(time / .seconds(1))",
-            ]) { $1 })
+        Self.protect(&response.headers)
+        Self.note(
+            request.method, context.endpointPath ?? "none", response.status, ContinuousClock.now - start,
+            context.metadata, context.logger, metrics)
         return response
+    }
+
+    /// The id of a request.
+    static func makeID() -> String { "req_" + randomText(length: 24) }
+
+    /// Keeps browsers from taking an answer for what it isn't, and other sites from embedding it.
+    static func protect(_ headers: inout HTTPFields) {
+        headers[.xContentTypeOptions] = "nosniff"
+        headers[.resourcePolicy] = "same-origin"
+    }
+
+    /// Counts a request that has been answered, and logs it.
+    static func note(
+        _ method: HTTPRequest.Method, _ route: String, _ status: HTTPResponse.Status, _ time: Duration,
+        _ metadata: @autoclosure () -> Logger.Metadata, _ logger: Logger, _ metrics: Metrics
+    ) {
+        metrics.count(route: route, method: method.rawValue, status: status.code, time: time)
+        guard logger.logLevel <= .info else { return }
+        logger.info(
+            "\(method.rawValue) \(route)",
+            metadata: metadata().merging([
+                "status": "\(status.code)", "seconds": "\(time / .seconds(1))",
+            ]) { $1 })
     }
 
     private func shaped(_ error: any Error, _ request: Request, _ context: ServerContext) -> Response {
@@ -109,13 +127,11 @@ struct BrowserGuard: RouterMiddleware {
         next: @concurrent (Request, ServerContext) async throws -> Response
     ) async throws -> Response {
         let authority = request.head.authority
-        if let hosts, let authority {
-            let name = hostName(authority)
-            guard hosts.contains(name) else {
-                throw APIError(
-                    "This server is not called \(name): use 127.0.0.1, or allow the name at its start.",
-                    status: .forbidden, code: "host_not_allowed")
-            }
+        guard admits(host: authority) else {
+            let name = hostName(authority ?? "")
+            throw APIError(
+                "This server is not called \(name): use 127.0.0.1, or allow the name at its start.",
+                status: .forbidden, code: "host_not_allowed")
         }
         guard let origin = request.headers[.origin] else { return try await next(request, context) }
         if origins.contains("*") || origins.contains(origin.lowercased()) {
@@ -129,6 +145,12 @@ struct BrowserGuard: RouterMiddleware {
                 code: "origin_not_allowed")
         }
         return try await next(request, context)
+    }
+
+    /// Whether the server may be called by the name or address in `authority`.
+    func admits(host authority: String?) -> Bool {
+        guard let hosts, let authority else { return true }
+        return hosts.contains(hostName(authority))
     }
 
     /// Answers a page of another site that is allowed (CORS).

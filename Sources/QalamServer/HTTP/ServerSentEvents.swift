@@ -31,6 +31,31 @@ package enum ServerSentEvent: Sendable, Equatable {
     }
 }
 
+/// The bytes of events that differ in one text only, as those of a stream's tokens do.
+struct EventTemplate: Sendable {
+    private let start: [UInt8]
+    private let end: [UInt8]
+
+    /// The events that `event` makes of a text, which must stand in them once, as a JSON string.
+    init(_ event: (String) -> ServerSentEvent) {
+        let (without, with) = (Array(event("").buffer.readableBytesView), event("x").buffer.readableBytesView)
+        // Where the text begins one has a quotation mark, the other has not.
+        let length = zip(without, with).prefix { $0 == $1 }.count
+        start = Array(without[..<length])
+        end = Array(without[length...])
+    }
+
+    /// The event of `text`.
+    func buffer(_ text: String) -> ByteBuffer {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(start.count + text.utf8.count + end.count)
+        bytes += start
+        JSONValue.writeContent(text, to: &bytes)
+        bytes += end
+        return ByteBuffer(bytes: bytes)
+    }
+}
+
 extension ByteBuffer {
     /// Several events, one behind the other.
     static func joining(_ events: [ServerSentEvent]) -> ByteBuffer {

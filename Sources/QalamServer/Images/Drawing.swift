@@ -127,16 +127,17 @@ extension Drawing {
     /// What to send when `next` happens; the events' names begin with `name`.
     func events(for next: Happening<DrawEvent>, named name: String) -> [ServerSentEvent] {
         do {
-            return try made(of: next, name)
+            if case .failed(let error) = next { return [.json(APIError(error).json)] }
+            return try made(of: next, name).map { .named($0["type"]?.text ?? "", $0) }
         } catch {
             return [.json(APIError(error).json)]
         }
     }
 
-    private func made(of next: Happening<DrawEvent>, _ name: String) throws -> [ServerSentEvent] {
+    /// What `next` brings to be seen: partial pictures, or all finished ones, described.
+    func made(of next: Happening<DrawEvent>, _ name: String) throws -> [JSONValue] {
         switch next {
-        case .tick: return []
-        case .failed(let error): return [.json(APIError(error).json)]
+        case .tick, .failed: return []
         case .event(_, .partial(let number, let index, let picture)):
             let members: [JSONValue.Member] = [
                 .init("partial_image_index", .integer(index)), .init("image_index", .integer(number)),
@@ -156,12 +157,12 @@ extension Drawing {
 
     private func event(
         _ type: String, _ picture: Picture, seed: UInt64, _ members: [JSONValue.Member]
-    ) throws -> ServerSentEvent {
+    ) throws -> JSONValue {
         let file = try request.file(of: picture, model: model.id, seed: seed)
         let common: [JSONValue.Member] = [
             .init("type", .string(type)), .init("b64_json", .string(Data(file).base64EncodedString())),
             .init("created_at", .integer(Platform.now)), .init("quality", .string(request.quality ?? "auto")),
         ]
-        return .named(type, .object(common + request.description(of: picture) + members))
+        return .object(common + request.description(of: picture) + members)
     }
 }

@@ -28,6 +28,19 @@ enum ImageShapes {
             .may("svg", .refused(noSVG)),
         ]
 
+    /// The tool `image_generation` of responses.
+    static let tool: [Shape.Member] = [
+        .may("model", .word), .may("size", .oneOf(["auto"] + sides.map { "\($0)x\($0)" })),
+        .may("background", .oneOf(["transparent", "opaque", "auto"])),
+        .may("quality", .oneOf(["low", "medium", "high", "auto"])),
+        .may("output_format", .oneOf(["png", "webp", "jpeg"])), .may("output_compression", .integer(0...100)),
+        .may("partial_images", .integer(0...3)), .may("moderation", .oneOf(["low", "auto"])),
+        .may("action", .only(["auto", "generate"], because: "pictures are drawn from words here, not edited.")),
+        .may("seed", .integer(.min ... .max)), .may("steps", .integer(1...200)), .may("guidance", .number(1...20)),
+        .may("input_fidelity", .refused("pictures are drawn from words here, not edited.")),
+        .may("input_image_mask", .refused("pictures are drawn from words here, not edited.")),
+    ]
+
     private static let rules = [
         Shape.Rule(
             [.value("background", [.null, "opaque", "auto"]), .value("output_format", [.null, "png", "webp"])],

@@ -5,14 +5,16 @@ enum ItemShapes {
     /// One item, by its type.
     static let item = Shape.named(
         "InputItem",
-        .tagged(by: "type", fallback: "message", [message, call, callOutput, reasoning, reference] + others))
+        .tagged(
+            by: "type", fallback: "message",
+            [message, call, callOutput, reasoning, picture, Compaction.item, reference] + others))
 
     /// One item of a conversation: it holds no references.
     static let keptItem = Shape.named(
         "Item",
         .tagged(
             by: "type", fallback: "message",
-            [message, call, callOutput, reasoning]
+            [message, call, callOutput, reasoning, picture, Compaction.item]
                 + [.init("item_reference", refused: "references stand in a response's input, not in a conversation.")]
                 + others))
 
@@ -72,13 +74,20 @@ enum ItemShapes {
         .list(.tagged(by: "type", fallback: nil, [.init(type, [.must("text", .text)])]))
     }
 
+    private static let picture = Shape.Variant(
+        PictureTool.call,
+        [
+            .must("id", .string(1...64)), .must("status", .text), .may("result", .text),
+            .may("revised_prompt", .text), .may("action", .text), .may("seed", .integer(.min ... .max)),
+        ] + PictureTool.described.map { .may($0, .text) })
+
     private static let reference = Shape.Variant("item_reference", [.must("id", .string(1...64))])
 
     private static let others = [
-        "file_search_call", "web_search_call", "computer_call", "computer_call_output", "image_generation_call",
+        "file_search_call", "web_search_call", "computer_call", "computer_call_output",
         "code_interpreter_call", "local_shell_call", "local_shell_call_output", "mcp_list_tools",
         "mcp_approval_request", "mcp_approval_response", "mcp_call", "custom_tool_call", "custom_tool_call_output",
-        "shell_call", "shell_call_output", "apply_patch_call", "apply_patch_call_output", "compaction",
+        "shell_call", "shell_call_output", "apply_patch_call", "apply_patch_call_output",
     ].map { Shape.Variant($0, refused: "there are no tools of this kind here: only functions.") }
 
     /// What `include` may ask for: all of it belongs to tools that are not there, so there is nothing to add, but for

@@ -23,6 +23,7 @@ enum Items {
             return item.setting("id", .string(id(of: item, "fc_"))).setting("status", .string(status))
         case "function_call_output":
             return item.setting("id", .string(id(of: item, "fco_"))).setting("status", .string(status))
+        case Compaction.type: return item.setting("id", .string(id(of: item, "cmp_")))
         case "reasoning": return item.setting("id", .string(id(of: item, "rs_")))
         default: return item
         }
@@ -71,6 +72,16 @@ enum Items {
                 let parts = item["content"]?.elements.flatMap { $0.isEmpty ? nil : $0 } ?? item["summary"]?.elements
                 let thought = (parts ?? []).compactMap { $0["text"]?.text }.joined(separator: "\n")
                 reasoning = thought.isEmpty ? nil : thought
+            case Compaction.type:
+                guard let summary = Compaction.summary(item), !summary.isEmpty else { break }
+                let text = "(The conversation so far: \(summary))"
+                messages.append(ChatMessage(role: "assistant", content: text, reasoning: reasoning))
+                reasoning = nil
+            case PictureTool.call:
+                // A model that writes sees no pictures, but may know what was drawn.
+                let words = item["revised_prompt"]?.text ?? ""
+                messages.append(ChatMessage(role: "assistant", content: "(A picture: \(words))", reasoning: reasoning))
+                reasoning = nil
             default: break
             }
         }

@@ -122,6 +122,21 @@ extension JSONValue {
     /// Beside what JSON asks for, U+0085, U+2028 and U+2029 are escaped: some clients split event streams at them.
     private static func write(_ text: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
+        writeContent(text, to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Appends what stands between the quotation marks of `text` as a JSON string.
+    static func writeContent(_ text: String, to bytes: inout [UInt8]) {
+        // What is escaped beside ASCII begins with C2 or E2 in UTF-8.
+        let mayEscape = text.utf8.contains { byte in
+            byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7F || byte == 0xC2
+                || byte == 0xE2
+        }
+        guard mayEscape else {
+            bytes += text.utf8
+            return
+        }
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"": bytes += #"\""#.utf8
@@ -137,6 +152,5 @@ extension JSONValue {
             default: bytes += UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter
             }
         }
-        bytes.append(UInt8(ascii: "\""))
     }
 }

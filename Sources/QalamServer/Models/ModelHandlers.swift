@@ -14,12 +14,12 @@ enum ModelHandlers {
 
     static let routes: [Route] = [
         .get(
-            "/v1/models", "Models", "List models",
+            path, "Models", "List models",
             answer: .json(.object([.must("object", .oneOf(["list"])), .must("data", .list(shape))]))
         ) { call in
-            let models = call.platform.models
-            return Response(
-                json: ["object": "list", "data": .array(try models.names.map { json(try models.find($0), as: $0) })])
+            Response(
+                status: .ok, headers: [.contentType: "application/json"],
+                body: .init(byteBuffer: try list(call.platform.models)))
         },
         .get("/v1/models/{model+}", "Models", "Get a model's description", answer: .json(shape)) { call in
             Response(json: json(try call.platform.models.find(call.rest), as: call.rest))
@@ -32,6 +32,17 @@ enum ModelHandlers {
                 param: "model", code: "model_not_deletable")
         },
     ]
+
+    /// Where the list is.
+    static let path = "/v1/models"
+
+    /// The body of the list.
+    static func list(_ models: ModelList) throws -> ByteBuffer {
+        try models.listed {
+            let all = try models.names.map { json(try models.find($0), as: $0) }
+            return ByteBuffer(string: JSONValue.object([.init("object", "list"), .init("data", .array(all))]).encoded)
+        }
+    }
 
     private static func json(_ model: any ServedModel, as id: String) -> JSONValue {
         var capabilities: [JSONValue] = []

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPTypes
+import NIOCore
 import QalamEngine
 import Synchronization
 
 /// The models served, and the names they are asked for by.
 final class ModelList: Sendable {
     private let held: Mutex<[any ServedModel]>
+    /// What was last made of the list.
+    private let listed = Mutex<ByteBuffer?>(nil)
     /// Further names; `*` stands for every other one.
     private let aliases: [String: String]
 
@@ -23,6 +26,17 @@ final class ModelList: Sendable {
     func add(_ model: any ServedModel) {
         held.withLock { models in
             if !models.contains(where: { $0.id == model.id }) { models.append(model) }
+        }
+        listed.withLock { $0 = nil }
+    }
+
+    /// What `make` makes of the list, kept until that changes.
+    func listed(_ make: () throws -> ByteBuffer) rethrows -> ByteBuffer {
+        try listed.withLock { listed in
+            if let listed { return listed }
+            let made = try make()
+            listed = made
+            return made
         }
     }
 

@@ -24,6 +24,14 @@ enum PageChatShapes {
             .must("id", id), .may("parent", id), .must("role", .oneOf(["user", "assistant"])), .must("content", .text),
             .may("pair", id), .may("reasoning", .text), .may("model", .text), .may("created_at", .count),
             .may("files", .array(.object([.must("name", .string(1...256)), .must("text", .text)]), 0...32)),
+            .may("draws", .bool),
+            .may(
+                "pictures",
+                .array(
+                    .object([
+                        .must("data", .text), .must("type", .oneOf(["image/png", "image/webp", "image/jpeg"])),
+                        .must("alt", .string(1...1000)), .may("seed", .integer(.min ... .max)),
+                    ]), 0...10)),
             .may(
                 "statistics",
                 .object([

@@ -66,8 +66,8 @@ enum PageSession {
     }
 
     /// The key in a request's cookies.
-    static func secret(of request: Request) -> String? {
-        for header in request.headers[values: .cookie] {
+    static func secret(of headers: HTTPFields) -> String? {
+        for header in headers[values: .cookie] {
             for part in header.split(separator: ";") {
                 let pair = part.drop { $0 == " " }.split(separator: "=", maxSplits: 1)
                 if pair.count == 2, pair[0] == cookie { return String(pair[1]) }

@@ -90,7 +90,7 @@ final class BackgroundRunner: Service {
     private func write(_ key: RecordKey, _ document: JSONValue, _ asker: Asker) async throws {
         let store = platform.store
         let run = try await ResponseRun(resuming: document, platform)
-        let generation = try await run.start(asker)
+        guard let generation = try await run.start(asker) else { throw UnfinishedAnswer() }
         var writer = ResponseWriter(
             ResponseObject.shown(document), withLogprobs: run.request.options.logprobs != nil)
         let opening = writer.opening()

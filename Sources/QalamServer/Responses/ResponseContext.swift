@@ -7,6 +7,8 @@ import QalamStore
 struct ResponseContext: Sendable {
     /// The items that came with the request.
     private(set) var input: [JSONValue] = []
+    /// What people said, then and now.
+    private(set) var asked: [JSONValue] = []
     /// The conversation to answer.
     private(set) var messages: [ChatMessage] = []
 
@@ -26,6 +28,10 @@ struct ResponseContext: Sendable {
         case .string(let text)?: input = [Items.kept(["role": "user", "content": .string(text)])]
         case .array(let given)?:
             for (index, item) in given.enumerated() {
+                if item["type"]?.text == Compaction.type, Compaction.summary(item) == nil {
+                    throw RequestField(path: "input[\(index)].encrypted_content", value: .null).error(
+                        "holds no summary of this server's.")
+                }
                 guard item["type"] == "item_reference" else {
                     input.append(Items.kept(item))
                     continue
@@ -43,6 +49,7 @@ struct ResponseContext: Sendable {
             messages = [ChatMessage(role: "system", content: instructions)]
         }
         messages += Items.conversation(items + input)
+        asked = (items + input).filter { $0["type"] == "message" && $0["role"] == "user" }
     }
 
     /// What the response `id` and those before it were asked and answered, oldest first.

@@ -18,6 +18,9 @@ enum ResponseHandlers {
         .post(
             "/v1/responses/input_tokens", "Responses", "Count what a response would read",
             body: .json(ResponseShapes.count), answer: .json(counted), count),
+        .post(
+            "/v1/responses/compact", "Responses", "Make a long conversation short", body: .json(Compaction.request),
+            answer: .json(Compaction.answer), Compaction.create),
         .get(
             path, "Responses", "Get a response",
             query: [
@@ -63,14 +66,17 @@ enum ResponseHandlers {
             return ResponseReplay.follow(run.key, after: nil, call)
         }
         let generation = try await run.start(call.asker)
-        guard run.request.streams else { return try await call.watched { try await finish(run, generation) } }
+        let begun = try run.writer()
+        guard run.request.streams else {
+            return try await call.watched { try await finish(run, begun, generation, call) }
+        }
         return call.events { writer in
-            var response = ResponseWriter(run.response, withLogprobs: run.request.options.logprobs != nil)
+            var response = begun
             var silence = Silence()
             for event in response.opening() { try await writer.write(Self.framed(event)) }
             var closing: [JSONValue] = []
-            let answers = generation.begin()
-            while let event = try await answers.next() {
+            let answers = generation?.begin()
+            while let event = try await answers?.next() {
                 if silence.isDue(event) { try await writer.write(ServerSentEvent.keepAlive.buffer) }
                 var events: [JSONValue] = []
                 switch event {
@@ -81,6 +87,18 @@ enum ResponseHandlers {
                 // The last event says that all is well and kept, so it comes after that.
                 if response.isOver { closing = [events.removeLast()] }
                 for event in events { try await writer.write(Self.framed(event)) }
+            }
+            if !response.isOver, var pictures = run.pictures?.pictures(of: response, call) {
+                do {
+                    while let events = try await pictures.next(&response) {
+                        for event in events { try await writer.write(Self.framed(event)) }
+                    }
+                    closing = response.endPictures()
+                } catch let error as CancellationError {
+                    throw error
+                } catch {
+                    closing = response.fail(APIError(error))
+                }
             }
             try await run.keep(response.response)
             for event in closing { try await writer.write(Self.framed(event)) }
@@ -93,17 +111,26 @@ enum ResponseHandlers {
         guard !run.request.isInBackground else {
             throw RequestField(path: "background", value: .null).unsupported("has no meaning in a batch.")
         }
-        return try await finish(run, try await run.start(asker))
+        guard run.pictures == nil else {
+            throw RequestField(path: "tools", value: .null).unsupported("can't have image_generation in a batch.")
+        }
+        return try await finish(run, run.writer(), try await run.start(asker), nil)
     }
 
-    private static func finish(_ run: ResponseRun, _ generation: Generation) async throws -> JSONValue {
-        var response = ResponseWriter(run.response, withLogprobs: run.request.options.logprobs != nil)
-        try await generation.run { event in
+    private static func finish(
+        _ run: ResponseRun, _ writer: ResponseWriter, _ generation: Generation?, _ call: Call?
+    ) async throws -> JSONValue {
+        var response = writer
+        try await generation?.run { event in
             switch event {
             case .event(_, let event): _ = response.events(for: event)
             case .failed(let error): throw error
             case .tick, .ended: break
             }
+        }
+        if let call, var pictures = run.pictures?.pictures(of: response, call) {
+            while try await pictures.next(&response) != nil {}
+            _ = response.endPictures()
         }
         try await run.keep(response.response)
         return response.response

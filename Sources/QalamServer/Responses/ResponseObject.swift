@@ -13,7 +13,8 @@ enum ResponseObject {
             body.given(name) ?? value
         }
         let tools = (body["tools"]?.elements ?? []).map { tool in
-            tool.setting("parameters", tool["parameters"] ?? .null).setting("strict", tool["strict"] ?? true)
+            guard tool["type"] == "function" else { return tool }
+            return tool.setting("parameters", tool["parameters"] ?? .null).setting("strict", tool["strict"] ?? true)
         }
         let format = body["text"]?.given("format") ?? ["type": "text"]
         return [

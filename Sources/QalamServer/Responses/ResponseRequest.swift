@@ -35,6 +35,10 @@ struct ResponseRequest: Sendable {
             body["text"]?["format"], at: "text.format", flat: true, limit: configuration.schemaDepthLimit)
         options.parallelToolCalls = body["parallel_tool_calls"]?.flag ?? true
         for (index, tool) in (body["tools"]?.elements ?? []).enumerated() {
+            if tool["type"]?.text == PictureTool.name {
+                options.tools.append(PictureTool.function)
+                continue
+            }
             options.tools.append(
                 Tool(
                     name: tool["name"]?.text ?? "", description: tool["description"]?.text,
@@ -51,6 +55,7 @@ struct ResponseRequest: Sendable {
         case "none": options.toolChoice = .none
         case "required": options.toolChoice = .required
         case "function": options.toolChoice = .named(choice?["name"]?.text ?? "")
+        case PictureTool.name?: options.toolChoice = .named(PictureTool.name)
         case "allowed_tools":
             let names = Set((choice?["tools"]?.elements ?? []).compactMap { $0["name"]?.text })
             if let unknown = names.first(where: { name in !options.tools.contains { $0.name == name } }) {

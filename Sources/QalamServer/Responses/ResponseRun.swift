@@ -7,6 +7,8 @@ import QalamStore
 struct ResponseRun: Sendable {
     let request: ResponseRequest
     let model: any ChatModel
+    /// The tool that draws, if the request has it.
+    let pictures: PictureTool?
     /// The response as it is before anything is written.
     private(set) var response: JSONValue
     private let context: ResponseContext
@@ -16,6 +18,7 @@ struct ResponseRun: Sendable {
     init(_ body: JSONValue, _ platform: Platform) async throws {
         request = try ResponseRequest(body, platform.configuration)
         model = try platform.models.chat(body["model"]?.text)
+        pictures = try PictureTool(body, platform.models)
         context = try await ResponseContext(body, conversation: request.conversation, platform.store)
         response = ResponseObject.new(request, model: model, status: request.isInBackground ? "queued" : "in_progress")
         self.platform = platform
@@ -30,8 +33,24 @@ struct ResponseRun: Sendable {
     /// Where the response is kept.
     var key: RecordKey { RecordKey(.response, response["id"]?.text ?? "") }
 
-    /// Asks the model; with `truncation: "auto"` the oldest messages go if all don't fit.
-    func start(_ asker: Asker) async throws -> Generation {
+    /// A writer of the response; if a picture is demanded, that is all that it waits for.
+    func writer() throws(APIError) -> ResponseWriter {
+        var writer = ResponseWriter(
+            response, withLogprobs: request.options.logprobs != nil, drawsPictures: pictures != nil)
+        if pictures?.isDemanded == true {
+            guard let words = context.messages.last(where: { $0.role == "user" })?.content, !words.isEmpty else {
+                throw RequestField(path: "input", value: .null).error("must have a user's message to draw.")
+            }
+            writer.draw(words)
+        }
+        return writer
+    }
+
+    /// Asks the model, unless only a picture is wanted.
+    ///
+    /// With `truncation: "auto"` the oldest messages go if all don't fit.
+    func start(_ asker: Asker) async throws -> Generation? {
+        if pictures?.isDemanded == true { return nil }
         var options = request.options
         options.client = asker.client
         do {

@@ -74,7 +74,7 @@ enum ResponseShapes {
                 ]),
         ])
 
-    private static let noBuiltIn = "there are no built-in tools here: only functions."
+    private static let noBuiltIn = "there are no built-in tools here but image_generation: only functions."
 
     private static let tool = Shape.tagged(
         by: "type", fallback: nil,
@@ -89,11 +89,12 @@ enum ResponseShapes {
                     .may("async", .only([false], because: "functions are not called asynchronously.")),
                     .may("defer_loading", .only([false], because: "functions are always loaded.")),
                     .may("output_schema", .refused("the output of functions is not checked: leave it out.")),
-                ])
+                ]),
+            .init(PictureTool.name, ImageShapes.tool),
         ]
             + [
                 "file_search", "web_search", "web_search_preview", "computer_use_preview", "computer", "mcp",
-                "code_interpreter", "image_generation", "local_shell", "shell", "custom", "apply_patch", "namespace",
+                "code_interpreter", "local_shell", "shell", "custom", "apply_patch", "namespace",
                 "tool_search",
             ].map { .init($0, refused: noBuiltIn) })
 
@@ -102,7 +103,7 @@ enum ResponseShapes {
         .tagged(
             by: "type", fallback: nil,
             [
-                .init("function", [.must("name", ToolFields.name)]),
+                .init("function", [.must("name", ToolFields.name)]), .init(PictureTool.name, []),
                 .init(
                     "allowed_tools",
                     [

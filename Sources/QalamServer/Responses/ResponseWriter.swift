@@ -12,18 +12,26 @@ struct ResponseWriter {
         case message(id: String, text: String, tokens: [ScoredToken])
         case reasoning(id: String, text: String)
         case call(id: String, ToolCall)
+        /// A call of the tool that draws; nothing of it is sent before its words are there.
+        case picture(arguments: String)
     }
 
     /// The response as far as it has come.
     private(set) var response: JSONValue
     private let withLogprobs: Bool
+    private let drawsPictures: Bool
+    /// What is to be drawn before the end.
+    private(set) var pictures: [String] = []
+    /// The end, held back until all is drawn.
+    private var end: (FinishReason, Usage)?
     private var sequence = 0
-    private var output: [JSONValue] = []
+    private(set) var output: [JSONValue] = []
     private var open: Open?
 
     /// A writer of `response`, of which nothing is written yet.
-    init(_ response: JSONValue, withLogprobs: Bool) {
+    init(_ response: JSONValue, withLogprobs: Bool, drawsPictures: Bool = false) {
         self.response = response
+        self.drawsPictures = drawsPictures
         self.withLogprobs = withLogprobs
     }
 
@@ -112,6 +120,10 @@ struct ResponseWriter {
 
     private mutating func start(_ call: ToolCall) -> [Event] {
         let events = close()
+        if drawsPictures, call.name == PictureTool.name {
+            open = .picture(arguments: "")
+            return events
+        }
         let id = "fc_" + randomText(length: 32)
         open = .call(id: id, call)
         let item = Self.item(call, id: id, status: "in_progress")
@@ -119,6 +131,10 @@ struct ResponseWriter {
     }
 
     private mutating func add(arguments text: String) -> [Event] {
+        if case .picture(let arguments) = open {
+            open = .picture(arguments: arguments + text)
+            return []
+        }
         guard case .call(let id, var call) = open else { return [] }
         call.arguments += text
         open = .call(id: id, call)
@@ -131,6 +147,10 @@ struct ResponseWriter {
 
     private mutating func finish(_ reason: FinishReason, _ usage: Usage) -> [Event] {
         let events = close(status: reason == .length ? "incomplete" : "completed")
+        guard pictures.isEmpty else {
+            end = (reason, usage)
+            return events
+        }
         response = ResponseObject.finished(response, output: output, reason: reason, usage: usage)
         return events + [event("response.\(reason == .length ? "incomplete" : "completed")", whole: response)]
     }
@@ -141,6 +161,10 @@ struct ResponseWriter {
         var events: [Event] = []
         let done: JSONValue
         switch item {
+        case .picture(let arguments):
+            pictures.append(PictureTool.prompt(arguments))
+            open = nil
+            return []
         case .message(let id, let text, let tokens):
             let logprobs = withLogprobs ? Self.logprobs(tokens) : []
             events.append(
@@ -180,6 +204,63 @@ struct ResponseWriter {
         output.append(done)
         open = nil
         return events
+    }
+
+    // MARK: Pictures
+
+    /// Ends the response after `prompt` has been drawn: nothing is asked of the model.
+    mutating func draw(_ prompt: String) {
+        pictures.append(prompt)
+        end = (.stop, .none)
+    }
+
+    /// The first events of a picture, which is the next item.
+    mutating func startPicture(_ id: String) -> [Event] {
+        let item: JSONValue = [
+            "type": .string(PictureTool.call), "id": .string(id), "status": "in_progress", "result": nil,
+        ]
+        return [
+            event("response.output_item.added", ["output_index": index, "item": item]),
+            pictureEvent("in_progress", id), pictureEvent("generating", id),
+        ]
+    }
+
+    /// The event of an unfinished picture, described as the images API does.
+    mutating func partialPicture(_ id: String, _ picture: JSONValue) -> Event {
+        var members: [JSONValue.Member] = [
+            .init("item_id", .string(id)), .init("output_index", index),
+            .init("partial_image_index", picture["partial_image_index"] ?? 0),
+            .init("partial_image_b64", picture["b64_json"] ?? .null),
+        ]
+        members += PictureTool.described.map { .init($0, picture[$0] ?? .null) }
+        return event("response.image_generation_call.partial_image", .object(members))
+    }
+
+    /// The events of a finished picture of `prompt`.
+    mutating func finishPicture(_ id: String, _ prompt: String, _ picture: JSONValue) -> [Event] {
+        var members: [JSONValue.Member] = [
+            .init("type", .string(PictureTool.call)), .init("id", .string(id)), .init("status", "completed"),
+            .init("result", picture["b64_json"] ?? .null), .init("revised_prompt", .string(prompt)),
+            .init("action", "generate"), .init("seed", picture["seed"] ?? .null),
+        ]
+        members += PictureTool.described.map { .init($0, picture[$0] ?? .null) }
+        let item = JSONValue.object(members)
+        let events = [
+            pictureEvent("completed", id), event("response.output_item.done", ["output_index": index, "item": item]),
+        ]
+        output.append(item)
+        return events
+    }
+
+    /// The last events, once all is drawn.
+    mutating func endPictures() -> [Event] {
+        guard let (reason, usage) = end else { return [] }
+        (pictures, end) = ([], nil)
+        return finish(reason, usage)
+    }
+
+    private mutating func pictureEvent(_ what: String, _ id: String) -> Event {
+        event("response.image_generation_call.\(what)", ["item_id": .string(id), "output_index": index])
     }
 
     // MARK: Pieces
