@@ -27,8 +27,10 @@ run: build
 build: libraries
 	@swift build -c release --product qalam
 
+# The second run proves the models once more where activations are not rounded to bfloat16.
 test: libraries
 	@swift test -c release --explicit-target-dependency-import-check error
+	@QALAM_INSTRUCTIONS=avx512vnni swift test -c release --skip-build --filter 'Golden|EncoderTests|GGUFModelTests'
 
 check:
 	@scripts/check.sh

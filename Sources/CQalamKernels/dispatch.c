@@ -3,6 +3,9 @@
 // Which instruction set runs: chosen once when the program starts, and the public functions that forward to it.
 #include "internal.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 
@@ -58,10 +61,15 @@ const char *k_isa_name(k_isa isa) {
     return names[isa];
 }
 
-__attribute__((constructor)) static void choose_best(void) {
+/// The best there is, or the one that the environment names in QALAM_INSTRUCTIONS.
+__attribute__((constructor)) static void choose(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
 #endif
+    const char *wanted = getenv("QALAM_INSTRUCTIONS");
+    for (int isa = K_ISA_NEON_DOT; wanted && isa >= K_ISA_GENERIC; isa--) {
+        if (strcmp(wanted, k_isa_name((k_isa)isa)) == 0 && k_isa_select((k_isa)isa)) return;
+    }
     for (int isa = K_ISA_NEON_DOT; isa >= K_ISA_GENERIC; isa--) {
         if (k_isa_select((k_isa)isa)) return;
     }

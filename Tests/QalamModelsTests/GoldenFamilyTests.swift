@@ -57,8 +57,8 @@ import Testing
 
     private func folder(_ name: String) -> URL { fixture("families/\(name)") }
 
-    /// Blocks of 4 bits multiply activations of 8.
-    private func tolerance(_ name: String) -> Double { name == "gpt-oss-mxfp4" ? 5e-3 : 1e-5 }
+    /// Blocks of 4 bits multiply activations of 8, in blocks of 32 as llama.cpp's do.
+    private func tolerance(_ name: String) -> Double { max(name == "gpt-oss-mxfp4" ? 2e-2 : 0, bfloat16Tolerance) }
 
     private func decoder(_ name: String, _ golden: GoldenFamily) throws -> Decoder {
         try ModelFolder.decoder(at: folder(name), contextLength: golden.ids.count)

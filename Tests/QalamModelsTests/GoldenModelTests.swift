@@ -17,7 +17,7 @@ import Testing
         let V = logits.shape[1]
         let first = (golden.ids[0].count - golden.logits.count) * V
         let found = logits.values[first...].map { Double($0) }
-        #expect(distance(found, golden.logits.flatMap(\.self)) < 1e-5)
+        #expect(distance(found, golden.logits.flatMap(\.self)) < bfloat16Tolerance)
         #expect(decoder.isMapped == (name != "tiny-llama-tied"))
     }
 

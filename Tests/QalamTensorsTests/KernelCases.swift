@@ -45,7 +45,7 @@ struct KernelCase: Sendable, CustomTestStringConvertible {
         KernelCase("gradient of convolution", 1e-4, convolutionGradient),
         KernelCase("space to depth", 0, spaceToDepth),
         KernelCase("modulation", 1e-5, modulation),
-        KernelCase("relaxation", 2e-5, relaxation),
+        KernelCase("relaxation", 1e-4, relaxation),
         KernelCase("cross entropy", 2e-6, crossEntropy),
         KernelCase("embedding", 2e-5, embedding),
         KernelCase("adamw", 1e-6, adamW),
