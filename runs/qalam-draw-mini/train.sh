@@ -15,7 +15,7 @@ qalam=.build/release/qalam
 $qalam train image-tokenizer "$out/pictures" --output "$out/codes" --steps 2400 --batch 32
 
 # 3) what draws: 3.4 M parameters
-$qalam train image "$out/pictures" --image-tokenizer "$out/codes/model" --output "$out/draw" --depth 6 --steps 2600 \
+$qalam train image "$out/pictures" --image-tokenizer "$out/codes/model" --output "$out/draw" --depth 6 --steps 8000 \
     --batch 48 --micro-batch 48
 
 # 4) a judge that knows the held-out pictures too, and what it says of drawings of their captions
