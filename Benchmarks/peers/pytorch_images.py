@@ -8,14 +8,13 @@ faster for them here (channels last).
 
     pytorch_images.py --shape image --mode eager --threads 2 --steps 4 --repeats 3
 """
-import argparse
 import json
 import math
 import statistics
 import time
 
 import torch
-from pytorch_train import peak_rss_mb
+from pytorch_train import arguments, peak_rss_mb
 from torch import nn
 from torch.nn import functional as F
 
@@ -181,13 +180,8 @@ def measure(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shape", choices=sorted(MODELS), required=True)
-    parser.add_argument("--mode", choices=["eager", "compile"], default="eager")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--repeats", type=int, default=3)
-    print(json.dumps(measure(parser.parse_args())), flush=True)
+    options = arguments(__doc__.splitlines()[0], MODELS).parse_args()
+    print(json.dumps(measure(options)), flush=True)
 
 
 if __name__ == "__main__":

@@ -122,14 +122,20 @@ def measure(options):
     }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shape", choices=sorted(SHAPES), required=True)
+def arguments(description, shapes):
+    """The command line of a timed training; shared with `pytorch_images.py`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--shape", choices=sorted(shapes), required=True)
     parser.add_argument("--mode", choices=["eager", "compile"], default="eager")
-    parser.add_argument("--dtype", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=3)
+    return parser
+
+
+def main():
+    parser = arguments(__doc__.splitlines()[0], SHAPES)
+    parser.add_argument("--dtype", choices=["fp32", "bf16"], default="fp32")
     print(json.dumps(measure(parser.parse_args())), flush=True)
 
 

@@ -5,62 +5,42 @@ public import QalamFormats
 public import QalamImages
 public import QalamModels
 internal import QalamTensors
-public import QalamTokenizers
 
 /// A flow transformer and captioned pictures: the loss is the squared error of the predicted clean codes, weighed as
 /// the error of the velocity (Li & He 2025).
 public struct FlowTask: TrainingTask {
     private let model: FlowTransformer
-    private let imageTokenizer: ImageTokenizer
-    private let text: Tokenizer
-    private let data: PictureData
+    private let pictures: CodedPictures
     private let precision: StoredPrecision
-    private let codes: (train: PictureCodes, heldout: PictureCodes)
 
-    /// What to train on which pictures; encodes them all.
-    ///
-    /// - Parameters:
-    ///   - model: what learns
-    ///   - imageTokenizer: makes codes of pictures
-    ///   - text: makes ids of captions
-    ///   - data: the pictures and their captions
-    ///   - precision: how the trained model is stored
-    ///   - progress: called with pictures encoded so far
-    public init(
-        _ model: FlowTransformer, imageTokenizer: ImageTokenizer, text: Tokenizer, data: PictureData,
-        precision: StoredPrecision = .float32, progress: (Int) -> Void = { _ in }
-    ) {
-        (self.model, self.imageTokenizer, self.text, self.data) = (model, imageTokenizer, text, data)
-        self.precision = precision
-        codes.train = PictureCodes(data.train, imageTokenizer, progress: progress)
-        codes.heldout = PictureCodes(data.heldout, imageTokenizer, progress: progress)
+    /// What to train on which pictures, and how the trained model is stored.
+    public init(_ model: FlowTransformer, _ pictures: CodedPictures, precision: StoredPrecision = .float32) {
+        (self.model, self.pictures, self.precision) = (model, pictures, precision)
     }
 
     /// What the pictures are.
-    public var record: PictureManifest { data.manifest }
+    public var record: PictureManifest { pictures.data.manifest }
     /// Everything trainable.
     public var parameters: [Parameter] { model.parameters }
     /// Of codes with deviation 1.
     public var lossUnit: String { "squared error of the velocity" }
 
-    /// The share of captions that are left out, so that the model also learns pictures of nothing in particular.
-    private static let emptyShare = 0.1
     /// Weights grow as 1/(1 - time)², up to here.
     private static let greatestWeight: Float = 25
 
     /// Forward and backward over the micro-batches of a step.
     public func differentiate(step: Int, _ settings: RunSettings) throws -> StepLoss {
-        let order = RowOrder(count: data.train.count, seed: settings.seed)
+        let order = RowOrder(count: pictures.data.train.count, seed: settings.seed)
         var total = 0.0
         for offset in stride(from: 0, to: settings.batch, by: settings.microBatch) {
             let positions = (0..<settings.microBatch).map { step * settings.batch + offset + $0 }
             let examples = positions.map { position in
                 Example(
-                    data.train.records[order.row(at: position)], self,
+                    pictures.data.train.records[order.row(at: position)], self,
                     random: CounterRandom(seed: settings.seed, stream: UInt64(position) + 1))
             }
             let share = Float(settings.microBatch) / Float(settings.batch)
-            let loss = loss(of: examples, codes.train.tensor(positions.map(order.row)), gradientScale: share)
+            let loss = loss(of: examples, pictures.train.tensor(positions.map(order.row)), gradientScale: share)
             loss.backward()
             total += loss.mean * Double(share)
         }
@@ -92,44 +72,42 @@ public struct FlowTask: TrainingTask {
         let noise: [Float]
         let text: [Int32]
 
-        init(_ record: PictureRecord, _ task: FlowTask, random: CounterRandom, drops: Bool = true) {
+        init(_ record: PictureRecord, _ task: FlowTask, random: CounterRandom, mayBeEmpty: Bool = true) {
             var random = random
             let c = task.model.config
             // Times lie logit-normally, somewhat towards noise, where the picture is decided.
             time = Float(1 / (1 + exp(-(0.8 * random.normal() - 0.4))))
-            let isEmpty = drops && random.uniform() < FlowTask.emptyShare
-            let caption = CaptionSampler().caption(for: record, using: &random)
-            text = c.padded(isEmpty ? [] : captionTokens(caption, task.text))
+            text = c.padded(task.pictures.caption(of: record, mayBeEmpty: mayBeEmpty, using: &random))
             noise = (0..<c.imageTokens * c.patchWidth).map { _ in Float(random.normal()) }
         }
     }
 
     /// The loss on held-out pictures, with the same times and noise each time.
     public func evaluate(step: Int, _ settings: RunSettings) throws -> Evaluation? {
-        guard data.heldout.count > 0 else { return nil }
-        let count = min(data.heldout.count, 256)
-        let indices = (0..<count).map { $0 * data.heldout.count / count }
+        let batches = pictures.heldoutBatches, count = batches.reduce(0) { $0 + $1.count }
+        guard count > 0 else { return nil }
         var total = 0.0
-        for start in stride(from: 0, to: count, by: 32) {
-            let part = Array(indices[start..<min(start + 32, count)])
-            let examples = part.map {
+        for batch in batches {
+            let examples = batch.map {
                 Example(
-                    data.heldout.records[$0], self, random: CounterRandom(seed: 0, stream: UInt64($0)), drops: false)
+                    pictures.data.heldout.records[$0], self, random: CounterRandom(seed: 0, stream: UInt64($0)),
+                    mayBeEmpty: false)
             }
-            total += loss(of: examples, codes.heldout.tensor(part), gradientScale: 1).mean * Double(part.count)
+            total += loss(of: examples, pictures.heldout.tensor(batch), gradientScale: 1).mean * Double(batch.count)
         }
         return Evaluation(step: step, loss: total / Double(count), measures: [:], count: count)
     }
 
     /// A sheet of the sample prompts, several pictures each: `samples.png`.
     public func sample(step: Int, _ settings: RunSettings, to folder: URL, report: (TrainingEvent) -> Void) throws {
-        try writeSamples(of: .flow(model), imageTokenizer, text, settings, to: folder, report)
+        try writeSamples(of: .flow(model), pictures.imageTokenizer, pictures.text, settings, to: folder, report)
     }
 
     /// Writes a folder that `qalam draw` opens.
     public func write(to folder: URL, metadata: [String: String]) throws {
         try DrawingFolder.write(
-            imageTokenizer, drawer: (.flow(model), text), to: folder, precision: precision, metadata: metadata)
+            pictures.imageTokenizer, drawer: (.flow(model), pictures.text), to: folder, precision: precision,
+            metadata: metadata)
     }
 }
 

@@ -5,50 +5,29 @@ public import QalamFormats
 public import QalamImages
 public import QalamModels
 internal import QalamTensors
-public import QalamTokenizers
 
 /// A token transformer and captioned pictures: the loss is the cross-entropy of every code after the text and the codes
 /// before it.
 public struct TokenTask: TrainingTask {
     private let model: TokenTransformer
-    private let imageTokenizer: ImageTokenizer
-    private let text: Tokenizer
-    private let data: PictureData
+    private let pictures: CodedPictures
     private let precision: StoredPrecision
-    private let codes: (train: PictureCodes, heldout: PictureCodes)
 
-    /// What to train on which pictures; encodes them all.
-    ///
-    /// - Parameters:
-    ///   - model: what learns
-    ///   - imageTokenizer: makes codes of pictures
-    ///   - text: makes ids of captions
-    ///   - data: the pictures and their captions
-    ///   - precision: how the trained model is stored
-    ///   - progress: called with pictures encoded so far
-    public init(
-        _ model: TokenTransformer, imageTokenizer: ImageTokenizer, text: Tokenizer, data: PictureData,
-        precision: StoredPrecision = .float32, progress: (Int) -> Void = { _ in }
-    ) {
-        (self.model, self.imageTokenizer, self.text, self.data) = (model, imageTokenizer, text, data)
-        self.precision = precision
-        codes.train = PictureCodes(data.train, imageTokenizer, progress: progress)
-        codes.heldout = PictureCodes(data.heldout, imageTokenizer, progress: progress)
+    /// What to train on which pictures, and how the trained model is stored.
+    public init(_ model: TokenTransformer, _ pictures: CodedPictures, precision: StoredPrecision = .float32) {
+        (self.model, self.pictures, self.precision) = (model, pictures, precision)
     }
 
     /// What the pictures are.
-    public var record: PictureManifest { data.manifest }
+    public var record: PictureManifest { pictures.data.manifest }
     /// Everything trainable.
     public var parameters: [Parameter] { model.parameters }
     /// Nats.
     public var lossUnit: String { "nats per code" }
 
-    /// The share of captions that are left out, so that the model also learns pictures of nothing in particular.
-    private static let emptyShare = 0.1
-
     /// Forward and backward over the micro-batches of a step.
     public func differentiate(step: Int, _ settings: RunSettings) throws -> StepLoss {
-        let order = RowOrder(count: data.train.count, seed: settings.seed)
+        let order = RowOrder(count: pictures.data.train.count, seed: settings.seed)
         let scale = 1 / Float(settings.batch * model.config.imageTokens)
         var total = 0.0
         for offset in stride(from: 0, to: settings.batch, by: settings.microBatch) {
@@ -56,10 +35,10 @@ public struct TokenTask: TrainingTask {
             let rows = positions.map(order.row)
             let captions = zip(positions, rows).map { position, row in
                 caption(
-                    of: data.train.records[row],
-                    CounterRandom(seed: settings.seed, stream: UInt64(position) + 1), emptyShare: Self.emptyShare)
+                    of: pictures.data.train.records[row], mayBeEmpty: true,
+                    CounterRandom(seed: settings.seed, stream: UInt64(position) + 1))
             }
-            let loss = loss(captions, codes.train.ids(rows), gradientScale: scale)
+            let loss = loss(captions, pictures.train.ids(rows), gradientScale: scale)
             loss.backward()
             total += loss.total
         }
@@ -75,25 +54,23 @@ public struct TokenTask: TrainingTask {
     }
 
     /// A caption of the picture, padded, or none.
-    private func caption(of record: PictureRecord, _ random: CounterRandom, emptyShare: Double) -> [Int32] {
+    private func caption(of record: PictureRecord, mayBeEmpty: Bool, _ random: CounterRandom) -> [Int32] {
         var random = random
-        let isEmpty = random.uniform() < emptyShare
-        let caption = CaptionSampler().caption(for: record, using: &random)
-        return model.config.padded(isEmpty ? [] : captionTokens(caption, text))
+        return model.config.padded(pictures.caption(of: record, mayBeEmpty: mayBeEmpty, using: &random))
     }
 
     /// The loss on held-out pictures, with the same captions each time.
     public func evaluate(step: Int, _ settings: RunSettings) throws -> Evaluation? {
-        guard data.heldout.count > 0 else { return nil }
-        let count = min(data.heldout.count, 256)
-        let indices = (0..<count).map { $0 * data.heldout.count / count }
+        let batches = pictures.heldoutBatches, count = batches.reduce(0) { $0 + $1.count }
+        guard count > 0 else { return nil }
         var total = 0.0
-        for start in stride(from: 0, to: count, by: 16) {
-            let part = Array(indices[start..<min(start + 16, count)])
-            let captions = part.map {
-                caption(of: data.heldout.records[$0], CounterRandom(seed: 0, stream: UInt64($0)), emptyShare: 0)
+        for batch in batches {
+            let captions = batch.map {
+                caption(
+                    of: pictures.data.heldout.records[$0], mayBeEmpty: false,
+                    CounterRandom(seed: 0, stream: UInt64($0)))
             }
-            total += heldoutLoss(captions, codes.heldout.ids(part))
+            total += heldoutLoss(captions, pictures.heldout.ids(batch))
         }
         return Evaluation(
             step: step, loss: total / Double(count * model.config.imageTokens), measures: [:], count: count)
@@ -107,12 +84,13 @@ public struct TokenTask: TrainingTask {
 
     /// A sheet of the sample prompts, several pictures each: `samples.png`.
     public func sample(step: Int, _ settings: RunSettings, to folder: URL, report: (TrainingEvent) -> Void) throws {
-        try writeSamples(of: .token(model), imageTokenizer, text, settings, to: folder, report)
+        try writeSamples(of: .token(model), pictures.imageTokenizer, pictures.text, settings, to: folder, report)
     }
 
     /// Writes a folder that `qalam draw` opens.
     public func write(to folder: URL, metadata: [String: String]) throws {
         try DrawingFolder.write(
-            imageTokenizer, drawer: (.token(model), text), to: folder, precision: precision, metadata: metadata)
+            pictures.imageTokenizer, drawer: (.token(model), pictures.text), to: folder, precision: precision,
+            metadata: metadata)
     }
 }

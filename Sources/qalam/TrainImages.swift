@@ -135,39 +135,24 @@ struct TrainImage: ParsableCommand {
         }
         let text = try captionTokenizer(data, vocabularySize: options.vocabulary ?? 2048)
         switch model {
-        case .flow: try trainFlow(options, data, tokenizer, text)
-        case .token: try trainToken(options, data, tokenizer, text)
+        case .flow:
+            let settings = try RunSettings(options, pictures: data, .flow)
+            var config = FlowTransformerConfig(
+                grid: tokenizer.config.grid, codeWidth: tokenizer.config.codes.width,
+                vocabularySize: text.vocabularySize)
+            (config.width, config.layers, config.heads) = try sizes(options, config.width, config.layers)
+            let model = try FlowTransformer(config, weights(settings)["flow"])
+            let pictures = encoded(data, tokenizer, text)
+            try flags.train(FlowTask(model, pictures, precision: flags.storedPrecision), settings)
+        case .token:
+            let settings = try RunSettings(options, pictures: data, .token)
+            var config = TokenTransformerConfig(
+                grid: tokenizer.config.grid, codes: tokenizer.config.codes.count, vocabularySize: text.vocabularySize)
+            (config.width, config.layers, config.heads) = try sizes(options, config.width, config.layers)
+            let model = try TokenTransformer(config, weights(settings)["token"])
+            let pictures = encoded(data, tokenizer, text)
+            try flags.train(TokenTask(model, pictures, precision: flags.storedPrecision), settings)
         }
-    }
-
-    private func trainFlow(
-        _ options: RunOptions, _ data: PictureData, _ images: ImageTokenizer, _ text: Tokenizer
-    ) throws {
-        let settings = try RunSettings(options, pictures: data, .flow)
-        var config = FlowTransformerConfig(
-            grid: images.config.grid, codeWidth: images.config.codes.width, vocabularySize: text.vocabularySize)
-        (config.width, config.layers, config.heads) = try sizes(options, config.width, config.layers)
-        let model = try FlowTransformer(config, weights(settings)["flow"])
-        let task = encoding(data) {
-            FlowTask(
-                model, imageTokenizer: images, text: text, data: data, precision: flags.storedPrecision, progress: $0)
-        }
-        try flags.train(task, settings)
-    }
-
-    private func trainToken(
-        _ options: RunOptions, _ data: PictureData, _ images: ImageTokenizer, _ text: Tokenizer
-    ) throws {
-        let settings = try RunSettings(options, pictures: data, .token)
-        var config = TokenTransformerConfig(
-            grid: images.config.grid, codes: images.config.codes.count, vocabularySize: text.vocabularySize)
-        (config.width, config.layers, config.heads) = try sizes(options, config.width, config.layers)
-        let model = try TokenTransformer(config, weights(settings)["token"])
-        let task = encoding(data) {
-            TokenTask(
-                model, imageTokenizer: images, text: text, data: data, precision: flags.storedPrecision, progress: $0)
-        }
-        try flags.train(task, settings)
     }
 
     /// Width, blocks and heads: those asked for, or those of the model at hand.
@@ -183,13 +168,13 @@ struct TrainImage: ParsableCommand {
         Weights(FreshWeights(seed: settings.seed), trainable: true)
     }
 
-    /// Makes a task, which encodes all pictures first, and says how far it has got.
-    private func encoding<Task>(_ data: PictureData, _ make: ((Int) -> Void) -> Task) -> Task {
+    /// Encodes all pictures, and says how far it has got.
+    private func encoded(_ data: PictureData, _ images: ImageTokenizer, _ text: Tokenizer) -> CodedPictures {
         var progress = ProgressLine("encoding pictures")
         let total = data.train.count + data.heldout.count
-        let task = make { progress.show(done: $0, total: total) }
+        let pictures = CodedPictures(data, images, text) { progress.show(done: $0, total: total) }
         progress.finish(nil)
-        return task
+        return pictures
     }
 }
 

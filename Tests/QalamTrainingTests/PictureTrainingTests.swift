@@ -74,15 +74,16 @@ import Testing
             var rest = try flowRun(folder, "part", data, seed: 1)
             #expect(rest.step == 3)
             try rest.run { _ in }
-            for file in ["checkpoint/model.safetensors", "checkpoint/optimizer.safetensors", "model/model.safetensors"]
-            {
-                let bytes = try ["whole", "part"].map {
-                    try Data(contentsOf: folder.appending(path: "\($0)/\(file)"))
-                }
-                // The metadata of the model names no run, so all of it is equal.
-                #expect(bytes[0] == bytes[1], "\(file)")
-            }
+            try expectSameBytes(folder)
             #expect(throws: TrainingError.self) { _ = try flowRun(folder, "part", data, seed: 2) }
+        }
+    }
+
+    /// The runs "whole" and "part" left the same files; the metadata of the model names no run, so all of it is equal.
+    private func expectSameBytes(_ folder: URL) throws {
+        for file in ["checkpoint/model.safetensors", "checkpoint/optimizer.safetensors", "model/model.safetensors"] {
+            let bytes = try ["whole", "part"].map { try Data(contentsOf: folder.appending(path: "\($0)/\(file)")) }
+            #expect(bytes[0] == bytes[1], "\(file)")
         }
     }
 
@@ -97,13 +98,7 @@ import Testing
             var rest = try tokenRun(folder, "part", data) { $0.steps = 6 }
             #expect(rest.step == 3)
             try rest.run { _ in }
-            for file in ["checkpoint/model.safetensors", "checkpoint/optimizer.safetensors", "model/model.safetensors"]
-            {
-                let bytes = try ["whole", "part"].map {
-                    try Data(contentsOf: folder.appending(path: "\($0)/\(file)"))
-                }
-                #expect(bytes[0] == bytes[1], "\(file)")
-            }
+            try expectSameBytes(folder)
             var losses: [[Double]] = []
             for micro in [4, 8] {
                 var run = try tokenRun(folder, "micro\(micro)", data) { ($0.steps, $0.microBatch) = (4, micro) }
@@ -156,7 +151,7 @@ import Testing
         change(&options)
         return try TrainingRun(
             folder: folder.appending(path: name),
-            task: TokenTask(model, imageTokenizer: images, text: text, data: data),
+            task: TokenTask(model, CodedPictures(data, images, text)),
             settings: RunSettings(options, pictures: data, .token))
     }
 
@@ -210,7 +205,7 @@ import Testing
         let settings = try RunSettings(options, pictures: data, .flow)
         return try TrainingRun(
             folder: folder.appending(path: name),
-            task: FlowTask(model, imageTokenizer: images, text: text, data: data), settings: settings)
+            task: FlowTask(model, CodedPictures(data, images, text)), settings: settings)
     }
 
     private func tinyTokenizer(_ data: PictureData) throws -> ImageTokenizer {
