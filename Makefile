@@ -27,9 +27,11 @@ run: build
 build: libraries
 	@swift build -c release --product qalam
 
-# The second run proves the models once more where activations are not rounded to bfloat16.
+# `swift test` alone would compile with other flags than `make build` and `make check`, and so everything again. The second
+# run proves the models once more where activations are not rounded to bfloat16.
 test: libraries
-	@swift test -c release --explicit-target-dependency-import-check error
+	@swift build -c release --build-tests --explicit-target-dependency-import-check error
+	@swift test -c release --skip-build
 	@QALAM_INSTRUCTIONS=avx512vnni swift test -c release --skip-build --filter 'Golden|EncoderTests|GGUFModelTests'
 
 check:
