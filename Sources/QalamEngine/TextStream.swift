@@ -68,7 +68,6 @@ struct TextReader: Sendable {
     }
 
     private let reading: Reading
-    private let tokenizer: Tokenizer
     private var decoder: StreamDecoder
     private var reader: AnswerReader
     private var stops: StopStrings
@@ -83,7 +82,6 @@ struct TextReader: Sendable {
 
     init(_ tokenizer: Tokenizer, _ reader: AnswerReader, _ reading: Reading) {
         self.reading = reading
-        self.tokenizer = tokenizer
         self.reader = reader
         decoder = StreamDecoder(tokenizer, skipSpecial: false, continuesText: reading.continuesText)
         stops = StopStrings(reading.stop)
@@ -119,7 +117,7 @@ struct TextReader: Sendable {
     private mutating func note(_ id: TokenID, _ logprobs: TokenLogprobs?, length: Int) {
         defer { decoded += length }
         guard reading.isScored, let logprobs else { return }
-        waiting.append((ScoredToken(id, logprobs, tokenizer), decoded..<decoded + length))
+        waiting.append((ScoredToken(id, logprobs, decoder.tokenizer), decoded..<decoded + length))
     }
 
     private mutating func pass(_ piece: AnswerReader.Piece, into texts: inout [TextEvent]) {

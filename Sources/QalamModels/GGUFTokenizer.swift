@@ -9,7 +9,7 @@ extension Tokenizer {
     ///
     /// - Throws: `FormatError` for a value of another type than the key has, `TokenizerError` for lists that don't fit
     ///   together.
-    package init(gguf metadata: GGUFMetadata) throws {
+    package convenience init(gguf metadata: GGUFMetadata) throws {
         try self.init(vocabulary: VocabularyData(metadata), file: "\(metadata.path): tokenizer.ggml")
     }
 }

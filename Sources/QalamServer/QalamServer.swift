@@ -75,7 +75,8 @@ public struct QalamServer: Sendable {
         return Application(
             responder: TaskResponder(inner: makeRouter(platform).buildResponder()),
             server: HTTPServerBuilder { responder in
-                let channel = LoopChannel(base: HTTP1Channel(responder: responder, configuration: .watched(answers)))
+                let http = HTTP1Channel(responder: responder, configuration: .watched)
+                let channel = LoopChannel(base: http, answers: answers)
                 return try tls.map { try TLSChannel(channel, tlsConfiguration: $0) } ?? channel
             },
             configuration: .init(address: .hostname(configuration.host, port: configuration.port)),

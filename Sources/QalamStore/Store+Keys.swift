@@ -20,6 +20,7 @@ extension Store {
                     key.expires, key.requestsPerMinute, key.tokensPerMinute,
                 ])
         }
+        keyCache?.expire()
         return secret
     }
 
@@ -38,6 +39,7 @@ extension Store {
                 sql: "UPDATE api_keys SET revoked = coalesce(revoked, ?) WHERE id = ?", arguments: [time, id])
             guard database.changesCount == 1 else { throw StoreError.missing(id) }
         }
+        keyCache?.expire()
     }
 
     /// The key with this secret, and whether there are any keys at all.

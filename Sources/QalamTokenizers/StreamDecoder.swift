@@ -3,7 +3,8 @@
 /// All text it gives, joined, is what `Tokenizer.decode` gives for all ids: bytes that can still become a character
 /// wait for the next id, others become U+FFFD at once.
 public struct StreamDecoder: Sendable {
-    private let tokenizer: Tokenizer
+    /// Whose tokens are decoded.
+    public let tokenizer: Tokenizer
     private let skipSpecial: Bool
     /// Bytes that may be the beginning of a character.
     private var pending: [UInt8] = []

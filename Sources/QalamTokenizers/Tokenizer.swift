@@ -15,7 +15,7 @@ public typealias TokenID = Int32
 ///     let tokenizer = try Tokenizer(contentsOf: URL(filePath: "model"))
 ///     let ids = tokenizer.encode("Hello")
 ///     let text = tokenizer.decode(ids)
-public struct Tokenizer: Sendable {
+public final class Tokenizer: Sendable {
     let definition: TokenizerDefinition
     private let model: TokenModel
     private let pool = EncoderPool()
@@ -29,7 +29,7 @@ public struct Tokenizer: Sendable {
     /// Reads `tokenizer.json`, or a folder that holds one.
     ///
     /// Throws `TokenizerError` for a file that is damaged or that asks for something that is not done here.
-    public init(contentsOf url: URL) throws {
+    public convenience init(contentsOf url: URL) throws {
         var file = url
         if (try? url.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true {
             file = url.appending(path: "tokenizer.json")
@@ -38,19 +38,19 @@ public struct Tokenizer: Sendable {
     }
 
     /// Reads the bytes of a `tokenizer.json`; errors call them `file`.
-    package init(json: [UInt8], file: String) throws(TokenizerError) {
+    package convenience init(json: [UInt8], file: String) throws(TokenizerError) {
         self.init(try TokenizerDefinition(json: json, file: file))
     }
 
     /// Reads a tiktoken rank file: lines of a token in Base64 and its rank, which is its id and its order of merging.
-    public init(tiktoken url: URL, pattern: PreTokenizer, specialTokens: [String: TokenID]) throws {
+    public convenience init(tiktoken url: URL, pattern: PreTokenizer, specialTokens: [String: TokenID]) throws {
         try self.init(
             ranks: try readFile(url), file: url.path(percentEncoded: false), pattern: pattern,
             specialTokens: specialTokens)
     }
 
     /// Reads the bytes of a tiktoken rank file; errors call them `file`.
-    package init(
+    package convenience init(
         ranks: [UInt8], file: String, pattern: PreTokenizer, specialTokens: [String: TokenID]
     ) throws(TokenizerError) {
         self.init(

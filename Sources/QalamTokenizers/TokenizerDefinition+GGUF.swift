@@ -5,7 +5,7 @@ extension Tokenizer {
     ///
     /// Gives the ids of llama.cpp for the models "gpt2", "llama", "bert" and "t5". Throws `TokenizerError` for lists
     /// that do not fit together and for a `pre` that is not known.
-    public init(vocabulary: VocabularyData, file: String = "tokenizer.ggml") throws(TokenizerError) {
+    public convenience init(vocabulary: VocabularyData, file: String = "tokenizer.ggml") throws(TokenizerError) {
         self.init(try TokenizerDefinition(vocabulary, file: file))
     }
 }

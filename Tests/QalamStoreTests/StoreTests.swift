@@ -192,7 +192,7 @@ struct StoreFolderTests {
         }
     }
 
-    @Test("what one server does to keys, another on the same store knows at once")
+    @Test("new keys of one server are known to another on its store at once, revoked ones in ten milliseconds")
     func keysElsewhere() async throws {
         try await withFolder { folder in
             let (first, second) = (try Store(folder), try Store(folder))
@@ -202,9 +202,11 @@ struct StoreFolderTests {
                 let secret = try await first.add(key)
                 #expect(try await second.identify(secret: secret).key?.id == key.id)
                 #expect(try await first.identify(secret: secret).key?.id == key.id)
-                try await (number.isMultiple(of: 2) ? first : second).revoke(key.id, at: 5)
-                #expect(try await second.identify(secret: secret).key?.revoked == 5)
-                #expect(try await first.identify(secret: secret).key?.revoked == 5)
+                let (here, there) = number.isMultiple(of: 2) ? (first, second) : (second, first)
+                try await here.revoke(key.id, at: 5)
+                #expect(try await here.identify(secret: secret).key?.revoked == 5)
+                try await Task.sleep(for: .milliseconds(11))
+                #expect(try await there.identify(secret: secret).key?.revoked == 5)
             }
             #expect(try await second.identify(secret: "none") == (nil, true))
         }

@@ -64,10 +64,8 @@ final class Interruption: Sendable {
 }
 
 extension HTTP1Channel.Configuration {
-    /// Connections that notice when their client leaves, and that answer at once what `answers` can.
-    static func watched(_ answers: FastAnswers) -> Self {
-        Self(additionalChannelHandlers: [DepartureHandler(), FastLane(answers)])
-    }
+    /// Connections that notice when their client leaves.
+    static var watched: Self { Self(additionalChannelHandlers: [DepartureHandler()]) }
 }
 
 /// Notices that the client has closed its side of the connection.

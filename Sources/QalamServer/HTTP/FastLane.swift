@@ -5,7 +5,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
-import NIOHTTPTypes
+import NIOHTTP1
 import QalamStore
 import Synchronization
 
@@ -15,7 +15,7 @@ import Synchronization
 final class FastAnswers: Sendable {
     private struct Head {
         var second = 0
-        var fields = HTTPFields()
+        var headers = HTTPHeaders()
     }
 
     private let platform: Platform
@@ -29,31 +29,44 @@ final class FastAnswers: Sendable {
     }
 
     /// The answer to a request without a body; nil: it goes the usual way.
-    func answer(_ request: HTTPRequest) -> (HTTPResponse, ByteBuffer)? {
-        guard request.method == .get, request.path == ModelHandlers.path, !platform.configuration.contractMode,
-            request.headerFields.allSatisfy({ Self.ordinary.contains($0.name) }),
-            door.admits(host: request.authority), admits(request), let body = try? ModelHandlers.list(platform.models)
+    func answer(_ request: HTTPRequestHead) -> (HTTPResponseHead, ByteBuffer)? {
+        guard request.method == .GET, request.uri == ModelHandlers.path, request.version == .http1_1,
+            !platform.configuration.contractMode, let (host, secret) = ordinary(request.headers),
+            door.admits(host: host), admits(secret), let body = try? ModelHandlers.list(platform.models)
         else { return nil }
         let start = ContinuousClock.now
-        var fields = fields(at: Platform.now)
+        var headers = headers(at: Platform.now)
         let id = ResponseShaping.makeID()
-        fields[.requestID] = id
-        fields[.contentLength] = String(body.readableBytes)
+        headers.add(name: "x-request-id", value: id)
+        headers.add(name: "content-length", value: String(body.readableBytes))
         ResponseShaping.note(
             .get, ModelHandlers.path, .ok, ContinuousClock.now - start, ["request": .string(id)], platform.logger,
             platform.metrics)
-        return (HTTPResponse(status: .ok, headerFields: fields), body)
+        return (HTTPResponseHead(version: .http1_1, status: .ok, headers: headers), body)
     }
 
     /// The headers that change nothing here.
-    private static let ordinary: Set<HTTPField.Name> = [
-        .accept, .acceptEncoding, .acceptLanguage, .apiKey, .authorization, .cacheControl, .userAgent,
+    private static let ordinary: Set<String> = [
+        "accept", "accept-encoding", "accept-language", "cache-control", "user-agent",
     ]
 
-    private func admits(_ request: HTTPRequest) -> Bool {
-        guard let (key, anyKeys) = platform.store.known(secret: Access.secret(of: request.headerFields)) else {
-            return false
+    /// The host and the secret in `headers`; nil: there is something else too.
+    private func ordinary(_ headers: HTTPHeaders) -> (host: String?, secret: String?)? {
+        var (host, access) = (String?.none, HTTPFields())
+        for (name, value) in headers {
+            switch name.lowercased() {
+            case "host" where host == nil: host = value
+            case "authorization": access[.authorization] = value
+            case "x-api-key": access[.apiKey] = value
+            case let name where Self.ordinary.contains(name): break
+            default: return nil
+            }
         }
+        return (host, Access.secret(of: access))
+    }
+
+    private func admits(_ secret: String?) -> Bool {
+        guard let (key, anyKeys) = platform.store.known(secret: secret) else { return false }
         guard anyKeys else { return true }
         guard let key, key.holds(at: Platform.now), key.requestsPerMinute == nil, key.tokensPerMinute == nil else {
             return false
@@ -73,29 +86,31 @@ final class FastAnswers: Sendable {
     }
 
     /// What all answers of one second have in common.
-    private func fields(at second: Int) -> HTTPFields {
+    private func headers(at second: Int) -> HTTPHeaders {
         head.withLock { head in
             if head.second != second {
-                var fields: HTTPFields = [.contentType: "application/json", .date: Self.date(second)]
+                var fields = HTTPFields()
                 ResponseShaping.protect(&fields)
-                head = Head(second: second, fields: fields)
+                var headers: HTTPHeaders = ["Content-Type": "application/json", "Date": Self.date(second)]
+                for field in fields { headers.add(name: field.name.rawName, value: field.value) }
+                head = Head(second: second, headers: headers)
             }
-            return head.fields
+            return head.headers
         }
     }
 }
 
 /// Answers what it can on a connection's own handlers, and passes on the rest.
-final class FastLane: ChannelDuplexHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPRequestPart
-    typealias InboundOut = HTTPRequestPart
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
+final class FastLane: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
 
     private let answers: FastAnswers
     /// Requests passed on whose answers have not ended: later ones must not overtake them.
     private var passed = 0
-    private var answer: (HTTPResponse, ByteBuffer)?
+    private var answer: (HTTPResponseHead, ByteBuffer)?
 
     /// A lane for one connection.
     init(_ answers: FastAnswers) { self.answers = answers }
@@ -111,7 +126,7 @@ final class FastLane: ChannelDuplexHandler, RemovableChannelHandler {
             guard let (head, body) = answer else { break }
             answer = nil
             context.write(wrapOutboundOut(.head(head)), promise: nil)
-            context.write(wrapOutboundOut(.body(body)), promise: nil)
+            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
             return
         case .body: break

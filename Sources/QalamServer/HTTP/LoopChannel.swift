@@ -3,6 +3,7 @@
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOHTTPTypesHTTP1
 
 /// Connections whose tasks run on the thread of their own event loop: reading and writing then need no other thread,
 /// which for a small request is most of the time it takes.
@@ -10,9 +11,19 @@ import NIOCore
 /// What computes for longer must go elsewhere: `offLoop`.
 struct LoopChannel<Base: ServerChildChannel>: ServerChildChannel {
     let base: Base
+    /// What is answered without a task.
+    let answers: FastAnswers
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
-        base.setup(channel: channel, logger: logger)
+        base.setup(channel: channel, logger: logger).flatMapThrowing { value in
+            let pipeline = channel.pipeline.syncOperations
+            let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
+            try pipeline.addHandler(FastLane(answers), position: .before(codec))
+            // A connection keeps its buffer. Most requests are small; for a large one it grows.
+            let buffers = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65_536)
+            try channel.syncOptions?.setOption(.recvAllocator, value: buffers)
+            return value
+        }
     }
 
     func handle(value: Base.Value, logger: Logger) async {

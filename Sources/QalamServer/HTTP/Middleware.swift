@@ -38,7 +38,9 @@ struct ResponseShaping: RouterMiddleware {
     }
 
     /// The id of a request.
-    static func makeID() -> String { "req_" + randomText(length: 24) }
+    static func makeID() -> String { ids.makeID() }
+
+    private static let ids = RequestIDs()
 
     /// Keeps browsers from taking an answer for what it isn't, and other sites from embedding it.
     static func protect(_ headers: inout HTTPFields) {
