@@ -10,7 +10,7 @@ internal import CQalamKernels
 ///   - weight: (Cout,3,3,Cin)
 ///   - bias: (Cout), or nil
 /// - Returns: (B,H,W,Cout)
-/// - Complexity: 18·B·H·W·Cin·Cout FLOPs forward, twice that backward.
+/// - Complexity: 8·B·H·W·Cin·Cout FLOPs forward by minimal filtering, twice that backward.
 public func convolution(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil) -> Tensor {
     let inputs = x.shape[3], outputs = weight.shape[0]
     precondition(weight.shape == [outputs, 3, 3, inputs], "convolution: \(x.shape) by \(weight.shape)")
