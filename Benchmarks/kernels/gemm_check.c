@@ -66,10 +66,10 @@ static void compare(const k_gemm_args *g, const float *before, const float *aux_
             if (g->accumulate) z += before[at];
             double want = z;
             if (g->epilogue == K_EPILOGUE_GELU) want = gelu(z);
-            if (g->epilogue == K_EPILOGUE_GELU_GRADIENT) want = z * gelu_slope(aux_before[at]);
+            if (g->epilogue == K_EPILOGUE_MULTIPLY) want = z * aux_before[at];
             scale += fabs(z) + fabs(want);
             double error = fabs(g->c[at] - want) / scale;
-            if (g->aux && g->epilogue == K_EPILOGUE_GELU) error = fmax(error, fabs(g->aux[at] - z) / scale);
+            if (g->aux && g->epilogue == K_EPILOGUE_GELU) error = fmax(error, fabs(g->aux[at] - gelu_slope(z)) / scale);
             if (error > worst) worst = error;
             expect(error < 2e-6, g, "value");
         }
@@ -81,7 +81,7 @@ static void compare(const k_gemm_args *g, const float *before, const float *aux_
     expect(guards, g, "guard");
 }
 
-typedef enum { PLAIN, ACCUMULATE, BIAS, GELU, GELU_AUX, GRADIENT, VARIANTS } variant;
+typedef enum { PLAIN, ACCUMULATE, BIAS, GELU, GELU_AUX, MULTIPLY, VARIANTS } variant;
 
 static void check(size_t m, size_t n, size_t k, bool ta, bool tb, variant v) {
     k_gemm_args g = {.m = m, .n = n, .k = k, .a_transposed = ta, .b_transposed = tb};
@@ -94,8 +94,8 @@ static void check(size_t m, size_t n, size_t k, bool ta, bool tb, variant v) {
     g.a = a, g.b = b, g.c = c;
     g.accumulate = v == ACCUMULATE;
     g.bias = v == BIAS || v == GELU_AUX ? bias : NULL;
-    g.epilogue = v == GELU || v == GELU_AUX ? K_EPILOGUE_GELU : v == GRADIENT ? K_EPILOGUE_GELU_GRADIENT : 0;
-    g.aux = v == GELU_AUX || v == GRADIENT ? aux : NULL;
+    g.epilogue = v == GELU || v == GELU_AUX ? K_EPILOGUE_GELU : v == MULTIPLY ? K_EPILOGUE_MULTIPLY : 0;
+    g.aux = v == GELU_AUX || v == MULTIPLY ? aux : NULL;
     for (size_t threads = 1; threads <= 3; threads++) {
         k_threads_set(threads);
         memcpy(c, before, m * g.ldc * sizeof(float));

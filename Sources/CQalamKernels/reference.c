@@ -27,10 +27,10 @@ static void k_reference_gemm(const k_gemm_args *args) {
             }
             size_t at = i * p.ldc + j;
             if (p.epilogue == K_EPILOGUE_GELU) {
-                if (p.aux) p.aux[at] = (float)sum;
+                if (p.aux) p.aux[at] = (float)gelu_slope(sum);
                 sum = gelu_of(sum);
-            } else if (p.epilogue == K_EPILOGUE_GELU_GRADIENT) {
-                sum *= gelu_slope(p.aux[at]);
+            } else if (p.epilogue == K_EPILOGUE_MULTIPLY) {
+                sum *= p.aux[at];
             }
             p.c[at] = (float)(p.accumulate ? p.c[at] + sum : sum);
         }

@@ -9,7 +9,7 @@ struct MatrixProduct {
     var bTransposed = false
     var bias: Tensor?
     var epilogue = K_EPILOGUE_NONE
-    /// GELU's input: written by its forward epilogue, read by its gradient.
+    /// GELU's slope: written by its epilogue, and the factor of `K_EPILOGUE_MULTIPLY`.
     var auxiliary: Tensor?
 
     /// Computes it into `c`, whose rows are N long.
@@ -76,10 +76,10 @@ public func geluFeedForward(
     precondition(up.weight.shape[0] == down.weight.shape[1], "feed-forward: \(up.weight.shape), \(down.weight.shape)")
     let rows = x.rowsAndColumns.rows
     let wantsGradient = [x.node, up.weight.node, down.weight.node].contains { $0 != nil }
-    let z = wantsGradient ? Tensor(uninitialized: [rows, up.weight.shape[0]], on: x.device) : nil
+    let slope = wantsGradient ? Tensor(uninitialized: [rows, up.weight.shape[0]], on: x.device) : nil
     let h = Tensor(uninitialized: [rows, up.weight.shape[0]], on: x.device)
     MatrixProduct(
-        a: x, b: up.weight, bTransposed: true, bias: up.bias, epilogue: K_EPILOGUE_GELU, auxiliary: z
+        a: x, b: up.weight, bTransposed: true, bias: up.bias, epilogue: K_EPILOGUE_GELU, auxiliary: slope
     ).run(into: h.pointer)
     let y = Tensor(uninitialized: x.shape.dropLast() + [down.weight.shape[0]], on: x.device)
     MatrixProduct(a: h, b: down.weight, bTransposed: true, bias: down.bias).run(into: y.pointer)
@@ -87,7 +87,7 @@ public func geluFeedForward(
     return y.recorded(from: nodes) { dy in
         linearGradient(dy, x: h, weight: down.weight, bias: down.bias)
         let dz = Tensor(uninitialized: h.shape, on: x.device)
-        MatrixProduct(a: dy, b: down.weight, epilogue: K_EPILOGUE_GELU_GRADIENT, auxiliary: z).run(into: dz.pointer)
+        MatrixProduct(a: dy, b: down.weight, epilogue: K_EPILOGUE_MULTIPLY, auxiliary: slope).run(into: dz.pointer)
         linearGradient(dz, x: x, weight: up.weight, bias: up.bias)
         x.node?.accumulate { MatrixProduct(a: dz, b: up.weight).run(into: $0, accumulate: $1) }
     }

@@ -69,7 +69,7 @@ private func length(_ m: CaseMemory) -> Int {
     var args = k_gemm_args(
         m: M, n: N, k: K, a: a, lda: lda, a_transposed: aTransposed, b: b, ldb: ldb, b_transposed: bTransposed, c: c,
         ldc: ldc, accumulate: kind == 0, bias: kind > 0 && m.once(in: 2) ? m.floats(N) : nil,
-        epilogue: [K_EPILOGUE_NONE, K_EPILOGUE_NONE, K_EPILOGUE_GELU, K_EPILOGUE_GELU_GRADIENT][kind],
+        epilogue: [K_EPILOGUE_NONE, K_EPILOGUE_NONE, K_EPILOGUE_GELU, K_EPILOGUE_MULTIPLY][kind],
         aux: kind >= 2 ? aux : nil)
     t.k_gemm(&args)
     m.leave((c, M * ldc), (aux, M * ldc))

@@ -49,8 +49,8 @@ void k_parallel_for(size_t chunks, void (*body)(void *_Nullable context, size_t 
 
 typedef enum {
     K_EPILOGUE_NONE = 0,
-    K_EPILOGUE_GELU = 1,           // C = gelu(z), z is also written to `aux` if that is not NULL
-    K_EPILOGUE_GELU_GRADIENT = 2,  // C = z * gelu'(aux): `aux` holds what GELU's forward wrote
+    K_EPILOGUE_GELU = 1,      // C = gelu(z), gelu'(z) is written to `aux` if that is not NULL
+    K_EPILOGUE_MULTIPLY = 2,  // C = z * aux
 } k_epilogue;
 
 /// C (M,N) = epilogue(op(A) (M,K) · op(B) (K,N) + bias (N)), or C += the product when `accumulate`.
