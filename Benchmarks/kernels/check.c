@@ -226,6 +226,21 @@ static void adamw(const k_table *table) {
     leave(p, n), leave(m, n), leave(v, n);
 }
 
+static void convolution(const k_table *table) {
+    size_t batch = between(1, 3), height = between(1, 19), width = between(1, 19), in = between(1, 40);
+    size_t out = between(1, 40), pixels = batch * height * width;
+    float *x = floats(pixels * in), *y = floats(pixels * out), *weight = floats(out * 9 * in);
+    float *dy = floats(pixels * out);
+    k_convolution_args args = {.batch = batch, .height = height, .width = width, .in = in, .out = out, .x = x,
+                               .weight = weight, .y = y, .turned = between(0, 1), .accumulate = between(0, 1)};
+    if (!args.accumulate) args.bias = floats(out);
+    CALL(convolution, &args);
+    leave(y, pixels * out);
+    args.y = weight;
+    CALL(convolution_weight_gradient, &args, dy);
+    leave(weight, out * 9 * in);
+}
+
 // MARK: Comparing
 
 /// Errors are relative to 1 + the size of the value.
@@ -239,7 +254,7 @@ static const struct {
     {"norms", norms, 1e-4},             {"rope", rope, 1e-6},
     {"attention", attention, 1e-5},     {"attention backward", attention_backward, 2e-5},
     {"cross entropy", loss, 2e-6},      {"embedding", embedding, 2e-5},
-    {"adamw", adamw, 1e-6},
+    {"adamw", adamw, 1e-6},             {"convolution", convolution, 5e-5},
 };
 
 static size_t run(size_t check, size_t number, const k_table *table) {
@@ -297,7 +312,7 @@ int main(int count, char **arguments) {
     int faults = 0;
     for (size_t check = 0; check < sizeof checks / sizeof *checks; check++) {
         printf("%-20s tolerance %.0e ", checks[check].name, checks[check].tolerance);
-        double worst[4] = {0};
+        double worst[K_ISA_NEON_DOT + 1] = {0};
         for (size_t number = 0; number < cases; number++) {
             run(check, number, k_table_reference());
             float *expected = copy_results();

@@ -14,8 +14,22 @@ public final class Device: Sendable {
     public let name: String
 
     private struct Blocks {
-        var free: [Int: [MemoryBlock]] = [:]
+        /// The blocks of each size class that are free: each begins with the address of the next.
+        var free = [UnsafeMutableRawPointer?](repeating: nil, count: SizeClass.count)
         var reserved = 0
+
+        /// Takes a free block out of its list.
+        mutating func pop(_ size: SizeClass) -> MemoryBlock? {
+            guard let start = free[size.index] else { return nil }
+            free[size.index] = start.load(as: UnsafeMutableRawPointer?.self)
+            return MemoryBlock(start: start, size: size)
+        }
+
+        /// Puts a block into its list.
+        mutating func push(_ block: MemoryBlock) {
+            block.start.storeBytes(of: free[block.size.index], as: UnsafeMutableRawPointer?.self)
+            free[block.size.index] = block.start
+        }
     }
 
     private let blocks: Mutex<Blocks>
@@ -56,11 +70,12 @@ public final class Device: Sendable {
     /// Returns every block that no tensor uses to the system.
     public func trim() {
         blocks.withLock { blocks in
-            for (size, free) in blocks.free {
-                free.forEach { $0.start.deallocate() }
-                blocks.reserved -= size * free.count
+            for index in 0..<SizeClass.count {
+                while let block = blocks.pop(SizeClass(index: index)) {
+                    block.start.deallocate()
+                    blocks.reserved -= block.size.bytes
+                }
             }
-            blocks.free = [:]
         }
     }
 
@@ -75,25 +90,37 @@ public final class Device: Sendable {
 
     /// A block of at least `bytes` bytes, aligned to cache lines; its contents are arbitrary.
     func take(_ bytes: Int) -> MemoryBlock {
-        let size = Self.blockSize(bytes)
+        let size = SizeClass(holding: bytes)
         return blocks.withLock { blocks in
-            if let block = blocks.free[size]?.popLast() { return block }
-            blocks.reserved += size
-            return MemoryBlock(start: .allocate(byteCount: size, alignment: 64), size: size)
+            if let block = blocks.pop(size) { return block }
+            blocks.reserved += size.bytes
+            return MemoryBlock(start: .allocate(byteCount: size.bytes, alignment: 64), size: size)
         }
     }
 
     /// Keeps a block for reuse.
-    func give(back block: MemoryBlock) {
-        blocks.withLock { $0.free[block.size, default: []].append(block) }
+    func give(back block: MemoryBlock) { blocks.withLock { $0.push(block) } }
+}
+
+/// The size of a block: one of four for each power of two, so that nearly equal requests share blocks.
+struct SizeClass {
+    /// How many there are.
+    static let count = 4 * Int.bitWidth
+    /// Which one it is.
+    let index: Int
+
+    /// That of a list of blocks.
+    init(index: Int) { self.index = index }
+
+    /// The smallest one of at least `bytes` bytes.
+    init(holding bytes: Int) {
+        // 256 bytes are the first: a quarter of a power of two is then a cache line at least.
+        let last = max(bytes, 256) - 1, exponent = Int.bitWidth - 1 - last.leadingZeroBitCount
+        index = 4 * exponent + (last >> (exponent - 2)) & 3
     }
 
-    /// Sizes are rounded up to one of four per power of two, so that nearly equal requests share blocks.
-    private static func blockSize(_ bytes: Int) -> Int {
-        let least = max(bytes, 256)
-        let step = max(64, (1 << (Int.bitWidth - 1 - (least - 1).leadingZeroBitCount)) / 4)
-        return (least + step - 1) / step * step
-    }
+    /// Its bytes.
+    var bytes: Int { (index & 3 + 5) << (index >> 2 - 2) }
 }
 
 /// Memory taken from the system.
@@ -101,5 +128,5 @@ public final class Device: Sendable {
 /// `@unchecked Sendable`: either one `Storage` holds it, or the device's list does, behind a mutex.
 struct MemoryBlock: @unchecked Sendable {
     let start: UnsafeMutableRawPointer
-    let size: Int
+    let size: SizeClass
 }

@@ -7,6 +7,7 @@ extension Tensor {
         precondition(a.shape == b.shape, "+: \(a.shape) and \(b.shape)")
         let sum = Tensor(uninitialized: a.shape, on: a.device)
         k_add(sum.pointer, a.pointer, b.pointer, a.count)
+        guard a.node != nil || b.node != nil else { return sum }
         return sum.recorded(from: [a.node, b.node]) { gradient in
             a.node?.add(gradient)
             b.node?.add(gradient)
@@ -43,6 +44,7 @@ public func swiglu(_ x: Tensor) -> Tensor {
     precondition(width % 2 == 0, "swiglu: \(x.shape)")
     let out = Tensor(uninitialized: x.shape(endingIn: width / 2), on: x.device)
     k_swiglu(out.pointer, x.pointer, rows, width / 2)
+    guard x.node != nil else { return out }
     return out.recorded(from: [x.node]) { dy in
         let dx = Tensor(uninitialized: x.shape, on: x.device)
         k_swiglu_backward(dx.pointer, dy.pointer, x.pointer, rows, width / 2)

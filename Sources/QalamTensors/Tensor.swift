@@ -63,7 +63,7 @@ public struct Tensor {
     /// Its shape with another last extent.
     func shape(endingIn last: Int) -> [Int] {
         var shape = shape
-        shape[shape.count - 1] = last
+        if shape[shape.count - 1] != last { shape[shape.count - 1] = last }
         return shape
     }
 
