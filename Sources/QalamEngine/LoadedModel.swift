@@ -103,13 +103,14 @@ public struct LoadedModel: ChatModel {
         _ messages: [ChatMessage], _ options: ChatOptions, keeping owner: (any Sendable)?
     ) async throws -> AsyncThrowingStream<TextEvent, any Error> {
         try options.validate()
-        let text = try conversation.render(messages, options)
+        let opening = conversation.format.opening(of: options)
+        let text = try conversation.render(messages, options) + opening
         let prompt = tokenizer.encode(text)
         let isThinking = conversation.format.isThinking(after: text)
         let matcher = try await grammars.matcher(options, isThinking: isThinking)
         let reader = AnswerReader(
             conversation.format, tools: Set(options.visibleTools.map(\.name)), parallel: options.parallelToolCalls,
-            isThinking: isThinking)
+            isThinking: isThinking, opening: opening)
         var reading = TextReader.Reading(stop: options.stop, promptTokens: prompt.count)
         reading.isScored = options.logprobs != nil
         reading.callID = CallIDs(conversation.format.calls, seed: options.sampling.seed, turn: prompt.count).id

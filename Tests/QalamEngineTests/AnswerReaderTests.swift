@@ -28,6 +28,7 @@ import Testing
     static let llama = AnswerFormat(template: #"{% if tools %}"parameters": dictionary of {% endif %}"#)
     static let mistral = AnswerFormat(template: "{% if tools %}[TOOL_CALLS]{% endif %}")
     static let named = AnswerFormat(template: "{% if tools %}[TOOL_CALLS][ARGS]{% endif %}")
+    static let channels = AnswerFormat(template: "{% if tools %}<|channel|>{% endif %}<|message|>")
     static let plain = AnswerFormat(template: "{{ messages }}")
 
     static let cases: [(AnswerFormat, String, Read)] = [
@@ -75,6 +76,29 @@ import Testing
             named, "[TOOL_CALLS]look[ARGS]{\"at\": 1}[TOOL_CALLS]wait[CALL_ID]abc[ARGS]{}",
             Read(calls: [#"look {"at": 1}"#, "wait {}"])
         ),
+        (
+            channels,
+            "<|channel|>analysis<|message|>Hm, سلام <b.<|end|>"
+                + "<|start|>assistant<|channel|>final<|message|>Yes.<|return|>x",
+            Read(text: "Yes.", reasoning: "Hm, سلام <b.")
+        ),
+        (
+            channels,
+            "<|channel|>commentary<|message|>Let me see.<|end|>"
+                + "<|start|>assistant<|channel|>commentary to=functions.look <|constrain|>json<|message|>"
+                + "{\"at\": \"日本\"}<|call|>never",
+            Read(text: "Let me see.", calls: [#"look {"at": "日本"}"#])
+        ),
+        (
+            channels, " to=functions.wait<|channel|>commentary json<|message|>{}<|call|>", Read(calls: ["wait {}"])
+        ),
+        (
+            channels, "<|channel|>commentary to=functions.other<|message|>{}<|call|><|channel|>final<|message|>A",
+            Read(text: "{}A")
+        ),
+        (channels, "No header < at all", Read(text: "No header < at all")),
+        (channels, "<|channel|>analysis<|message|>cut <|e", Read(reasoning: "cut <|e")),
+        (channels, "<|channel|>fin", Read()),
     ]
 
     @Test(arguments: cases.indices)
@@ -104,6 +128,14 @@ import Testing
             default: break
             }
         }
+    }
+
+    @Test("in channels, the prompt may have begun the message")
+    func openedMessages() {
+        var call = AnswerReader(Self.channels, tools: ["wait"], opening: "<|channel|>commentary to=functions.")
+        #expect(call.pass("wait <|constrain|>json<|message|>{") == [.callStarted("wait"), .callArguments("{")])
+        var text = AnswerReader(Self.channels, opening: "<|channel|>final<|message|>")
+        #expect(text.pass("{}") == [.text("{}", 0..<2)])
     }
 
     @Test func oneCallOnlyIfAsked() {

@@ -16,9 +16,11 @@ extension Grammar {
             let arguments = try Self.arguments(of: tool, &rules)
             let name = JSONText.quoted(tool.name)
             let call: GrammarNode =
-                format == .named
-                ? .all([.text("\(tool.name)[ARGS]"), arguments])
-                : .all([.text("{\"name\": \(name), \"\(format.argumentsKey)\": "), arguments, .text("}")])
+                switch format {
+                case .named: .all([.text("\(tool.name)[ARGS]"), arguments])
+                case .channels: .all([.text("\(tool.name) <|constrain|>json<|message|>"), arguments])
+                default: .all([.text("{\"name\": \(name), \"\(format.argumentsKey)\": "), arguments, .text("}")])
+                }
             alternatives.append(call)
         }
         let call = rules.add("call", .any(alternatives))
@@ -26,17 +28,18 @@ extension Grammar {
         let body: GrammarNode =
             switch format {
             case .tagged: .all([.text("\n"), call, .text("\n</tool_call>")])
-            case .bare, .named: call
+            case .bare, .named, .channels: call
             case .listed:
                 .all([.text("["), call, GrammarNode.all([.text(", "), call]).repeated(0, more), .text("]")])
             }
-        let one = format == .bare ? body : GrammarNode.all([.text(format.opening), body])
+        // In channels the prompt ends with the mark.
+        let one = format == .bare || format == .channels ? body : GrammarNode.all([.text(format.opening), body])
         let root: GrammarNode =
             switch format {
             case _ where afterMark: body
             case .tagged: .all([one, GrammarNode.all([.text("\n"), one]).repeated(0, more)])
             case .named: .all([one, one.repeated(0, more)])
-            case .bare, .listed: one
+            case .bare, .listed, .channels: one
             }
         let rule = rules.add("calls", root)
         try self.init(rules, root: rule)

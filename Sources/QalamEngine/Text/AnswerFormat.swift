@@ -18,6 +18,8 @@ package struct AnswerFormat: Sendable, Equatable {
         case listed
         /// `[TOOL_CALLS]name[ARGS]{…}`: newer ones of Mistral.
         case named
+        /// `<|channel|>commentary to=functions.name <|constrain|>json<|message|>{…}<|call|>`: gpt-oss.
+        case channels
 
         /// What tool calls start with, if they have a mark of their own.
         var opening: String {
@@ -25,6 +27,7 @@ package struct AnswerFormat: Sendable, Equatable {
             case .tagged: "<tool_call>"
             case .bare: "<|python_tag|>"
             case .listed, .named: "[TOOL_CALLS]"
+            case .channels: "<|channel|>commentary to=functions."
             }
         }
 
@@ -38,6 +41,7 @@ package struct AnswerFormat: Sendable, Equatable {
             case .bare: []
             case .listed: ["[TOOL_CALLS]"]
             case .named: ["[TOOL_CALLS]", "[ARGS]"]
+            case .channels: ["<|constrain|>", "<|message|>"]
             }
         }
     }
@@ -54,6 +58,10 @@ package struct AnswerFormat: Sendable, Equatable {
         let pairs = [Marks(open: "<think>", close: "</think>"), Marks(open: "[THINK]", close: "[/THINK]")]
         reasoning = pairs.first { template.contains($0.open) || template.contains($0.close) }
         knowsDevelopers = template.contains("developer")
+        if template.contains("<|channel|>"), template.contains("<|message|>") {
+            (reasoning, calls, showsTools) = (nil, .channels, true)
+            return
+        }
         guard template.contains("tools") else { return }
         if template.contains("[TOOL_CALLS]") {
             calls = template.contains("[ARGS]") ? .named : .listed
@@ -64,6 +72,14 @@ package struct AnswerFormat: Sendable, Equatable {
             calls = .bare
             showsTools = true
         }
+    }
+
+    /// What a prompt must end with where the answer is constrained: a model that writes in channels opens them itself,
+    /// and would otherwise be free to.
+    package func opening(of options: ChatOptions) -> String {
+        guard calls == .channels else { return "" }
+        if options.forcesCall { return calls.opening }
+        return options.output == .text ? "" : "<|channel|>final<|message|>"
     }
 
     /// Whether a prompt ends inside the model's reasoning, which the template has opened.

@@ -25,6 +25,8 @@ package struct AnswerReader {
         case afterCall
     }
 
+    /// What reads answers in channels instead.
+    private var channels: ChannelReader?
     private let reasoning: AnswerFormat.Marks?
     private let calls: AnswerFormat.Calls?
     private let names: Set<String>
@@ -38,15 +40,21 @@ package struct AnswerReader {
     private var isInList = false
     /// Whether nothing of the reasoning was passed on yet.
     private var isFresh = true
+    private var markedCalls = 0
+    private var isSatisfied = false
     /// How many calls were read.
-    package private(set) var callCount = 0
+    package var callCount: Int { channels?.callCount ?? markedCalls }
     /// Whether the answer is over because a further call is not wanted.
-    package private(set) var isOver = false
+    package var isOver: Bool { channels?.isOver ?? isSatisfied }
 
     /// A reader of an answer that may call the tools `names`.
+    ///
+    /// `opening`: what the prompt ends with (``AnswerFormat/opening(of:)``).
     package init(
-        _ format: AnswerFormat, tools names: Set<String> = [], parallel: Bool = true, isThinking: Bool = false
+        _ format: AnswerFormat, tools names: Set<String> = [], parallel: Bool = true, isThinking: Bool = false,
+        opening: String = ""
     ) {
+        if format.calls == .channels { channels = ChannelReader(names: names, opening: opening) }
         reasoning = format.reasoning
         calls = names.isEmpty ? nil : format.calls
         self.names = names
@@ -62,10 +70,11 @@ package struct AnswerReader {
     }
 
     /// Whether what comes next is reasoning.
-    var isReasoning: Bool { place == .reasoning }
+    var isReasoning: Bool { channels?.isReasoning ?? (place == .reasoning) }
 
     /// Takes more text.
     package mutating func pass(_ text: String) -> [Piece] {
+        if let pieces = channels?.pass(text) { return pieces }
         held += Array(text.utf8)
         var pieces: [Piece] = []
         while !isOver, step(into: &pieces) {}
@@ -74,6 +83,7 @@ package struct AnswerReader {
 
     /// What was held back, at the end.
     package mutating func finish() -> [Piece] {
+        if let pieces = channels?.finish() { return pieces }
         var pieces: [Piece] = []
         if isOver { return [] }
         switch place {
@@ -212,7 +222,7 @@ package struct AnswerReader {
     private mutating func note(_ event: CallReader.Event, into pieces: inout [Piece]) {
         switch event {
         case .started(let name):
-            callCount += 1
+            markedCalls += 1
             pieces.append(.callStarted(name))
         case .arguments(let bytes):
             // Characters stay whole: text comes in whole characters, and a piece of it is passed at once.
@@ -247,7 +257,7 @@ package struct AnswerReader {
             case nil: return false
             case .yes:
                 _ = take(12)
-                if !parallel { isOver = true }
+                if !parallel { isSatisfied = true }
                 return true
             case .no: break
             }
@@ -263,7 +273,7 @@ package struct AnswerReader {
 
     private mutating func nextCall(mark: [UInt8], isInList: Bool) -> Bool {
         guard parallel else {
-            isOver = true
+            isSatisfied = true
             return false
         }
         beginCall(mark: mark)

@@ -19,7 +19,7 @@ struct CallReader {
     /// Whether the call ends with its arguments: its name was read before.
     var endsWithArguments = false
     private let names: Set<String>
-    private let keys: Set<String> = ["arguments", "parameters"]
+    private static let keys: Set<String> = ["arguments", "parameters"]
     private(set) var outcome = Outcome.open
     /// Whether the call was passed on.
     private(set) var hasStarted = false
@@ -82,7 +82,7 @@ struct CallReader {
         switch byte {
         case UInt8(ascii: "\""): begin(.string)
         case UInt8(ascii: "{"), UInt8(ascii: "["):
-            guard !keys.contains(key) || byte == UInt8(ascii: "{") else { return outcome = .failed }
+            guard !Self.keys.contains(key) || byte == UInt8(ascii: "{") else { return outcome = .failed }
             begin(.nested)
             readNested(byte, into: &events)
         case 0x20, 0x09, 0x0A, 0x0D: break
@@ -102,7 +102,7 @@ struct CallReader {
                 guard names.contains(value) else { return outcome = .failed }
                 name = value
                 start(into: &events)
-            } else if keys.contains(key) {
+            } else if Self.keys.contains(key) {
                 // Some models write the arguments as JSON inside a string.
                 pass(Array(value.utf8), into: &events)
             }
@@ -124,7 +124,7 @@ struct CallReader {
             default: break
             }
         }
-        if keys.contains(key) { pass([byte], into: &events) }
+        if Self.keys.contains(key) { pass([byte], into: &events) }
         guard depth == 0 else { return }
         place = .comma
         if endsWithArguments { end(into: &events) }
