@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Products with weights in blocks: first against the naive twin and against themselves at other numbers of rows, then
-// their speed at the shapes of a 0.6B model.
+// their speed at the shapes of models of 0.6B and 135M.
 //
 //     weight_bench [check | speed] [type …]
 #include "bench.h"
@@ -101,8 +101,8 @@ static int check(const kind *kind, k_isa isa) {
 }
 
 static void speed(const kind *kind) {
-    size_t shapes[][2] = {{1024, 1024}, {3072, 1024}, {1024, 3072}, {151936, 1024}}, ms[] = {512, 16, 1};
-    for (size_t s = 0; s < 4; s++) {
+    size_t shapes[][2] = {{3072, 1024}, {1024, 3072}, {1536, 576}, {576, 1536}, {151936, 1024}}, ms[] = {512, 16, 1};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         size_t rows = shapes[s][0], k = shapes[s][1];
         k_weight w = make_weight(kind->type, rows, k);
         float *x = make_activations(512 * k), *y = make_floats(512 * rows);

@@ -16,6 +16,8 @@ final class KeyCache: Sendable {
     private struct State {
         var version: Int?
         var asked: ContinuousClock.Instant?
+        /// How often this process has written.
+        var writes = 0
         var keys: [Data: APIKey] = [:]
 
         func find(_ hash: Data?) -> (key: APIKey?, anyKeys: Bool) { (hash.flatMap { keys[$0] }, !keys.isEmpty) }
@@ -34,22 +36,30 @@ final class KeyCache: Sendable {
     /// The key whose secret has this hash, and whether there are any keys.
     func find(_ hash: Data?) throws -> (key: APIKey?, anyKeys: Bool) {
         let now = ContinuousClock.now
-        let found = state.withLock { $0.asked.map { now - $0 < Self.trust } == true ? $0.find(hash) : nil }
+        let (found, writes) = state.withLock { state in
+            (state.asked.map { now - $0 < Self.trust } == true ? state.find(hash) : nil, state.writes)
+        }
         if let found, hash == nil || found.key != nil { return found }
         return try connection.unsafeRead { database in
             let version = try Int.fetchOne(database.cachedStatement(sql: "PRAGMA data_version"))
             if state.withLock({ $0.version != version }) {
                 let rows = try Row.fetchAll(database, sql: "SELECT * FROM api_keys")
                 let keys = Dictionary(rows.map { ($0["hash"] as Data, APIKey($0)) }) { first, _ in first }
-                state.withLock { $0 = State(version: version, keys: keys) }
+                state.withLock { ($0.version, $0.keys) = (version, keys) }
             }
             return state.withLock { state in
-                state.asked = now
+                // What was written meanwhile may not have been seen.
+                if state.writes == writes { state.asked = now }
                 return state.find(hash)
             }
         }
     }
 
     /// Has SQLite asked by the next request, since this process has written.
-    func expire() { state.withLock { $0.asked = nil } }
+    func expire() {
+        state.withLock { state in
+            state.asked = nil
+            state.writes += 1
+        }
+    }
 }

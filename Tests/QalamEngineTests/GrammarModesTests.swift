@@ -20,6 +20,18 @@ import Testing
 
     private func takes(_ matcher: inout GrammarMatcher, _ token: Int32) -> Bool { matcher.accept(token) }
 
+    @Test("a required call of gpt-oss begins with its name, since the prompt ends with the mark")
+    func callsInChannels() throws {
+        var options = ChatOptions()
+        (options.tools, options.toolChoice) = ([Tool(name: "look")], .required)
+        #expect(AnswerReaderTests.channels.opening(of: options) == "<|channel|>commentary to=functions.")
+        let grammar = try Grammar(calls: options.tools, AnswerReaderTests.channels.calls, parallel: true)
+        var matcher = GrammarMatcher(grammar, Self.vocabulary)
+        var other = matcher
+        #expect(takes(&matcher, "look <|constrain|>json<|message|>{}") && matcher.isComplete)
+        #expect(!takes(&other, "other"))
+    }
+
     @Test func reasoningMayComeFirst() throws {
         var matcher = try matcher()
         matcher.allowReasoning(open: 256, close: 257, isOpen: false)

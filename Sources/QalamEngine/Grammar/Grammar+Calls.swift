@@ -7,7 +7,7 @@ extension Grammar {
     /// any object will do.
     ///
     /// `afterMark`: only what follows the mark of one call.
-    init(
+    package init(
         calls tools: [Tool], _ format: AnswerFormat.Calls, parallel: Bool, afterMark: Bool = false
     ) throws(GrammarError) {
         var rules = GrammarRules()

@@ -128,7 +128,7 @@ final class BatchRunner: Service {
 
     /// Answers one line and keeps the answer, with the count of them.
     private func answer(_ line: BatchLine, _ index: Int, _ id: String, _ endpoint: String, key: String?) async throws {
-        let requestID = "req_" + randomText(length: 24)
+        let requestID = ResponseShaping.makeID()
         var logger = logger
         logger[metadataKey: "request"] = .string(requestID)
         var asker = Asker(key: nil, requestID: requestID, logger: logger)
