@@ -25,7 +25,9 @@ struct Keys: AsyncParsableCommand {
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a key and print it; it can't be shown again.",
-            discussion: "As soon as there is a key, every request needs one. Running servers know it in ten milliseconds.")
+            discussion: """
+                As soon as there is a key, every request needs one. Running servers know it in ten milliseconds.
+                """)
 
         @OptionGroup var data: DataOptions
 
