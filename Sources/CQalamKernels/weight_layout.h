@@ -3,8 +3,8 @@
 // How weights lie in panels of 16 rows, shared by the packer and the kernels.
 //
 // A panel holds the blocks of its 16 rows column block by column block. Numbers are grouped in quads: 4 columns of 16
-// rows. 4 bits of a quad are 32 bytes, byte (row % 8, column % 4) holding row % 8 in its low and row % 8 + 8 in its
-// high half. 1 or 2 bits of a quad share 64 bytes with those of 7 or 3 more, rows 0-7 before rows 8-15.
+// rows. The bits of some quads share 64 bytes, byte (row, column % 4): 4 bits of two quads, the second in the upper
+// half; 2 or 1 bits of four or eight.
 #ifndef QALAM_WEIGHT_LAYOUT_H
 #define QALAM_WEIGHT_LAYOUT_H
 

@@ -61,10 +61,10 @@ static void pack_q8_0(uint8_t *out, const w_source *s) {
 
 /// 4 x `groups` bytes of each row, from `offset`: their low halves make quads `low ...`, their high ones `high ...`.
 static void pack_nibbles(uint8_t *out, const w_source *s, size_t offset, size_t groups, size_t low, size_t high) {
-    for (size_t r = 0; r < 8; r++) {
-        const uint8_t *a = s->row[r] + offset, *b = s->row[r + 8] + offset;
-        for (size_t i = 0; i < groups; i++) {
-            uint32_t x = load32(a + 4 * i), y = load32(b + 4 * i);
+    for (size_t r = 0; r < W_ROWS; r++) {
+        const uint8_t *from = s->row[r] + offset;
+        for (size_t i = 0; i < groups; i += 2) {
+            uint32_t x = load32(from + 4 * i), y = load32(from + 4 * i + 4);
             store32(out + (low + i) * 32 + r * 4, (x & 0x0F0F0F0F) | (y & 0x0F0F0F0F) << 4);
             store32(out + (high + i) * 32 + r * 4, (x >> 4 & 0x0F0F0F0F) | (y & 0xF0F0F0F0));
         }
