@@ -38,6 +38,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", type=chosen, default=list(COMPARISONS), help="comma-separated comparisons")
     parser.add_argument("--shapes", default=None, help="training shapes (default: all, or a when quick)")
+    parser.add_argument("--kinds", default=None, help="the engine's types of files, such as Q8_0,Q4_K_M (default: all)")
     parser.add_argument("--quick", action="store_true", help="one round, small inputs: to see that all of it works")
     parser.add_argument("--threads", type=int, default=2, help="threads for both sides where both use several")
     parser.add_argument("--qalam", default=ROOT / ".build" / "release" / "qalam", help="the program to measure")

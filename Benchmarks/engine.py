@@ -21,7 +21,11 @@ def engine(options):
     """Prefill, decoding alone and sixteen together, eight clients at once, and the start."""
     programs = run([PEERS / "llama.sh", sys.executable], timeout=7200).strip().splitlines()[-1]
     shapes = SHAPES[:1] if options.quick else SHAPES
-    kinds = KINDS[:2] if options.quick else KINDS
+    asked = options.kinds.split(",") if options.kinds else KINDS + MORE_KINDS
+    unknown = [kind for kind in asked if kind not in KINDS + MORE_KINDS]
+    if unknown:
+        raise BenchError(f"--kinds: there are {', '.join(KINDS + MORE_KINDS)}, not {', '.join(unknown)}")
+    kinds = [kind for kind in (KINDS[:2] if options.quick else KINDS) if kind in asked]
     models = WORK / "gguf"
     make_models(programs, models, shapes, kinds)
     for shape in shapes:
@@ -34,11 +38,13 @@ def engine(options):
             if kind in ("Q8_0", "Q4_0"):
                 yield from clients(options, programs, path, label)
             if kind == "Q8_0":
+                yield from coarse(options, programs, path, label)
                 yield from start(options, programs, path, label)
                 yield cached(options, path, label)
     if not options.quick:
-        make_models(programs, models, SHAPES[-1:], MORE_KINDS)
-        for kind in MORE_KINDS:
+        more = [kind for kind in MORE_KINDS if kind in asked]
+        make_models(programs, models, SHAPES[-1:], more)
+        for kind in more:
             path = models / f"{SHAPES[-1]}-{kind}.gguf"
             yield from alone(options, programs, path, f"{kind.lower()} {SHAPES[-1]}", options.threads)
 
@@ -54,10 +60,16 @@ def ours(options, path, threads, *more):
     return [options.qalam, "bench", "engine", "--model", path, "--threads", threads, *more, "--json"]
 
 
-def alone(options, programs, path, label, threads):
+def coarse(options, programs, path, label):
+    """The same with int8 activations: what is faster by name."""
+    yield from alone(options, programs, path, f"{label} int8", options.threads, "--activations", "int8")
+    yield together(options, programs, path, f"{label} int8", "--activations", "int8")
+
+
+def alone(options, programs, path, label, threads, *more):
     """Prefill of 512 tokens and decoding of 64, one sequence; and the peak memory of the process."""
     progress(f"  {label}, {threads} threads")
-    mine = ours(options, path, threads, "--batch", 1)
+    mine = ours(options, path, threads, "--batch", 1, *more)
     theirs = [f"{programs}/llama-bench", "-m", path, "-p", 512, "-n", 64, "-t", threads, "-r", 2, "-o", "json"]
 
     def peer():
@@ -80,10 +92,10 @@ def alone(options, programs, path, label, threads):
                   shown(mine), name, samples(results, key), note)
 
 
-def together(options, programs, path, label):
+def together(options, programs, path, label, *more):
     """Sixteen sequences decoded together: prompts of 16 tokens, 32 tokens each."""
     progress(f"  {label}, 16 together")
-    mine = ours(options, path, options.threads, "--batch", 16, "--tokens", 32, "--prompt", 16)
+    mine = ours(options, path, options.threads, "--batch", 16, "--tokens", 32, "--prompt", 16, *more)
     theirs = [f"{programs}/llama-batched-bench", "-m", path, "-c", 4096, "-npp", 16, "-ntg", 32, "-npl", 16,
               "-t", options.threads, "--output-format", "jsonl"]
 

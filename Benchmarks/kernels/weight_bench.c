@@ -23,7 +23,7 @@ static const kind kinds[] = {
     {K_BLOCK_F16, "F16", 1e-5},     {K_BLOCK_BF16, "BF16", 5e-3},   {K_BLOCK_F32, "F32", 1e-5},
     {K_BLOCK_Q4_1, "Q4_1", 1.2e-2},   {K_BLOCK_Q5_1, "Q5_1", 1.2e-2},   {K_BLOCK_Q2_K, "Q2_K", 3e-2},
     {K_BLOCK_Q3_K, "Q3_K", 3e-2},   {K_BLOCK_IQ4_NL, "IQ4_NL", 1e-4}, {K_BLOCK_IQ4_XS, "IQ4_XS", 1e-4},
-    {K_BLOCK_MXFP4, "MXFP4", 1.2e-2},
+    {K_BLOCK_MXFP4, "MXFP4", 1.2e-2},   {K_BLOCK_Q8_0_INT8, "Q8_0_INT8", 1.2e-2},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 

@@ -180,6 +180,7 @@ K_INLINE void k_pack_halves(uint8_t *q, const uint8_t *levels) {
     X(K_BLOCK_Q5_0, 32, k_q5_0, q5_0)                                                                                  \
     X(K_BLOCK_Q5_1, 32, k_q5_1, q5_1)                                                                                  \
     X(K_BLOCK_Q8_0, 32, k_q8_0, q8_0)                                                                                  \
+    X(K_BLOCK_Q8_0_INT8, 32, k_q8_0, q8_0)                                                                             \
     X(K_BLOCK_IQ4_NL, 32, k_iq4_nl, iq4_nl)                                                                            \
     X(K_BLOCK_MXFP4, 32, k_mxfp4, mxfp4)                                                                               \
     X(K_BLOCK_Q2_K, 256, k_q2_k, q2_k)                                                                                 \

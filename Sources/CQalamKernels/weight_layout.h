@@ -81,7 +81,8 @@ static inline size_t w_block_bytes(k_block_type type) {
     switch (type) {
     case K_BLOCK_F16: return W_F16_BYTES;
     case K_BLOCK_BF16: return W_BF16_BYTES;
-    case K_BLOCK_Q8_0: return W_Q8_0_BYTES;
+    case K_BLOCK_Q8_0:
+    case K_BLOCK_Q8_0_INT8: return W_Q8_0_BYTES;
     case K_BLOCK_Q5_0:
     case K_BLOCK_Q5_1: return w_high_bits(type) + W_BITS_32;
     case K_BLOCK_Q3_K:

@@ -197,7 +197,8 @@ static void pack_iq4_xs(uint8_t *out, const w_source *s) {
 
 static void pack_block(k_block_type type, uint8_t *out, const w_source *s) {
     switch (type) {
-    case K_BLOCK_Q8_0: pack_q8_0(out, s); break;
+    case K_BLOCK_Q8_0:
+    case K_BLOCK_Q8_0_INT8: pack_q8_0(out, s); break;
     case K_BLOCK_Q2_K: pack_q2_k(out, s); break;
     case K_BLOCK_Q3_K: pack_q3_k(out, s); break;
     case K_BLOCK_Q4_K: pack_q4_k(out, s); break;

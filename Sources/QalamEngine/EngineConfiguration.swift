@@ -7,6 +7,8 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var kvMemory = 1 << 30
     /// How keys and values are kept.
     public var cachePrecision = CachePrecision.float32
+    /// What activations become in products with blocks of Q8_0.
+    public var activations = ActivationPrecision.accurate
     /// The most sequences that run at once; others wait.
     public var maxSequences = 16
     /// The most tokens in one pass through the model: one of each sequence that is being written, the rest prompts.

@@ -64,8 +64,9 @@ public struct LoadedModel: ChatModel {
         let config = folder.config
         let opened = try names.compactMap { name in try adapters[name].map { try Adapter($0, for: config) } }
         engine = try Engine(
-            try folder.decoder(), draft: try draft.map { try ModelFolder($0).decoder() }, adapters: opened,
-            configuration)
+            try folder.decoder(activations: configuration.activations),
+            draft: try draft.map { try ModelFolder($0).decoder(activations: configuration.activations) },
+            adapters: opened, configuration)
     }
 
     /// Opens a model as `init` does, on a thread that no one else waits for.

@@ -7,6 +7,12 @@ extension GGUFWeights {
     ///
     /// Its rows are copied into another order where the file's differs; matrices of float32 are read as numbers.
     package func stored(_ name: String, shape: [Int]) throws -> QuantizedTensor? {
+        var matrix = try blocks(name, shape: shape)
+        matrix?.activations = activations
+        return matrix
+    }
+
+    private func blocks(_ name: String, shape: [Int]) throws -> QuantizedTensor? {
         guard has(name) else { return nil }
         let matrix = try matrix(name, shape: shape)
         guard matrix.type != .f32, shape.count >= 2 else { return nil }

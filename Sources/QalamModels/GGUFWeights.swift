@@ -22,19 +22,22 @@ package struct GGUFWeights: WeightSource, Sendable {
     package let file: GGUF
     /// The table.
     package let names: GGUFNames
+    /// What activations become in products with its matrices.
+    let activations: ActivationPrecision
     private let heads: [Int]
     private let kvHeads: [Int]
 
     /// The weights in `file`.
     ///
     /// - Throws: `FormatError` if its architecture is not in the table or its numbers of heads make no sense.
-    package init(_ file: GGUF) throws {
+    package init(_ file: GGUF, activations: ActivationPrecision = .accurate) throws {
         let architecture = try file.metadata.string("general.architecture")
         guard let names = GGUFNames(architecture: architecture) else {
             throw ModelError.unsupportedArchitecture(architecture)
         }
         self.file = file
         self.names = names
+        self.activations = activations
         heads = try file.metadata.ints("\(architecture).attention.head_count")
         let keyHeads = try file.metadata.ints("\(architecture).attention.head_count_kv")
         kvHeads = keyHeads.isEmpty ? heads : keyHeads

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Foundation
 package import QalamFormats
-internal import QalamTensors
+public import QalamTensors
 public import QalamTokenizers
 
 /// How numbers are stored in `model.safetensors`.
@@ -50,26 +50,32 @@ public struct ModelFolder {
     }
 
     /// Loads the weights; `trainable` makes its parameters leaves of the tape.
-    public func decoder(trainable: Bool = false) throws -> Decoder {
-        try Self.decoder(config, at: url, gguf, trainable: trainable)
+    public func decoder(
+        trainable: Bool = false, activations: ActivationPrecision = .accurate
+    ) throws -> Decoder {
+        try Self.decoder(config, at: url, gguf, trainable: trainable, activations)
     }
 
     /// Opens config and weights alone, for folders without a tokenizer, to be run on texts of at most `contextLength`
     /// tokens if that is given.
-    public static func decoder(at url: URL, contextLength: Int? = nil) throws -> Decoder {
+    public static func decoder(
+        at url: URL, contextLength: Int? = nil, activations: ActivationPrecision = .accurate
+    ) throws -> Decoder {
         let gguf = try gguf(at: url)
         var config =
             try gguf.map { try DecoderConfig($0) } ?? DecoderConfig(contentsOf: url.appending(path: "config.json"))
         if let contextLength { config.contextLength = contextLength }
-        return try decoder(config, at: url, gguf, trainable: false)
+        return try decoder(config, at: url, gguf, trainable: false, activations)
     }
 
     private static func gguf(at url: URL) throws -> GGUF? { url.pathExtension == "gguf" ? try GGUF(url) : nil }
 
     private static func decoder(
-        _ config: DecoderConfig, at url: URL, _ gguf: GGUF?, trainable: Bool
+        _ config: DecoderConfig, at url: URL, _ gguf: GGUF?, trainable: Bool, _ activations: ActivationPrecision
     ) throws -> Decoder {
-        if let gguf { return try Decoder(config, Weights(GGUFWeights(gguf), trainable: trainable)) }
+        if let gguf {
+            return try Decoder(config, Weights(GGUFWeights(gguf, activations: activations), trainable: trainable))
+        }
         let file = try Safetensors(url)
         let prefix = "\(config.family.names.root)."
         let source: any WeightSource =

@@ -10,6 +10,8 @@ public struct QuantizedTensor: @unchecked Sendable {
 
     /// The type of the blocks.
     public let type: BlockType
+    /// What activations become in its products.
+    package var activations = ActivationPrecision.accurate
     /// (rows, columns), or (experts, rows, columns).
     public private(set) var shape: [Int]
     private var bytes: UnsafeRawBufferPointer
@@ -110,7 +112,7 @@ public struct QuantizedTensor: @unchecked Sendable {
 
     private func kernelWeight(panels: Panels?, bias: UnsafePointer<Float>?) -> k_weight {
         k_weight(
-            type: type.kernelType, rows: rows, columns: columns, blocks: bytes.baseAddress,
+            type: activations.kernelType(type), rows: rows, columns: columns, blocks: bytes.baseAddress,
             panels: panels.map { UnsafeRawPointer($0.start + panelOffset) },
             bias: bias)
     }

@@ -29,6 +29,9 @@ struct BenchEngine: ParsableCommand {
     @Option(help: "How keys and values are kept: float32, float16 or int8.")
     var cache = CachePrecision.float16.rawValue
 
+    @Option(help: "What activations become beside Q8_0: accurate or int8.")
+    var activations = ActivationPrecision.accurate.rawValue
+
     @Option(
         help: "An instruction set other than the best: generic, avx2, avx512, avx512vnni, avx512bf16, neon or neondot.")
     var instructionSet: String?
@@ -46,6 +49,9 @@ struct BenchEngine: ParsableCommand {
         guard CachePrecision(rawValue: cache) != nil else {
             throw ValidationError("--cache must be float32, float16 or int8, not \(cache).")
         }
+        guard ActivationPrecision(rawValue: activations) != nil else {
+            throw ValidationError("--activations must be accurate or int8, not \(activations).")
+        }
         guard !sizes.isEmpty, sizes.allSatisfy({ (1...256).contains($0) }) else {
             throw ValidationError("--batch needs numbers from 1 to 256, joined by commas.")
         }
@@ -59,14 +65,17 @@ struct BenchEngine: ParsableCommand {
             throw ValidationError("--instruction-set \(instructionSet): this processor has no such kernels.")
         }
         let start = ContinuousClock.now
-        let decoder = try ModelFolder.decoder(at: URL(filePath: model.model))
+        let decoder = try ModelFolder.decoder(
+            at: URL(filePath: model.model), activations: ActivationPrecision(rawValue: activations) ?? .accurate)
         let opening = (ContinuousClock.now - start) / .seconds(1)
         var trial = try EngineTrial(
             decoder: decoder, precision: CachePrecision(rawValue: cache) ?? .float16, most: sizes.max() ?? 1)
         guard prompt + tokens < decoder.config.contextLength else {
             throw ValidationError("--prompt and --tokens must fit the context of \(decoder.config.contextLength).")
         }
-        var figures: [String: Any] = ["open_ms": opening * 1000, "prompt": prompt, "cache": cache]
+        var figures: [String: Any] = [
+            "open_ms": opening * 1000, "prompt": prompt, "cache": cache, "activations": activations,
+        ]
         figures["prefill_tok_s"] = Double(prompt) / middle { trial.prefill(prompt) }
         figures["first_token_ms"] = middle { trial.prefill(16) } * 1000
         for size in sizes {

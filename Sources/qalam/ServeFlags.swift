@@ -85,6 +85,9 @@ struct ServeFlags: ParsableArguments {
     @Option(name: .customLong("kv-precision"), help: "How they are kept: float32, float16 or int8 (float16).")
     var cachePrecision: String?
 
+    @Option(help: "What activations become beside Q8_0: accurate or, faster, int8 (accurate).")
+    var activations: String?
+
     @Option(help: "The most conversations that a model answers at once; others wait (16).")
     var maxSequences: Int?
 
@@ -126,6 +129,7 @@ struct ServeFlags: ParsableArguments {
         settings.threads = threads ?? settings.threads
         settings.kvMemory = cacheMegabytes ?? settings.kvMemory
         settings.kvPrecision = cachePrecision ?? settings.kvPrecision
+        settings.activations = activations ?? settings.activations
         settings.maxSequences = maxSequences ?? settings.maxSequences
         settings.logLevel = logLevel ?? settings.logLevel
         settings.logFormat = logFormat ?? settings.logFormat

@@ -33,6 +33,7 @@ struct ServeSettings: Codable, Equatable {
     var threads: Int?
     var kvMemory = 1024
     var kvPrecision = CachePrecision.float16.rawValue
+    var activations = ActivationPrecision.accurate.rawValue
     var maxSequences = 16
     var logLevel = "notice"
     var logFormat = "text"
@@ -90,7 +91,7 @@ struct ServeSettings: Codable, Equatable {
         "model", "lora", "draft", "keepAlive", "modelMemory", "alias", "data", "host", "port", "allowedHosts",
         "insecure", "certificate", "privateKey", "cors",
         "bodyLimit", "fileLimit", "answerLimit", "queueLimit", "promptLimit", "schemaDepth", "heartbeat", "grace",
-        "threads", "kvMemory", "kvPrecision", "maxSequences", "logLevel", "logFormat", "contract",
+        "threads", "kvMemory", "kvPrecision", "activations", "maxSequences", "logLevel", "logFormat", "contract",
     ]
     private static let lists: Set<String> = ["model", "lora", "alias", "allowedHosts", "cors"]
 
@@ -132,6 +133,9 @@ struct ServeSettings: Codable, Equatable {
         guard CachePrecision(rawValue: kvPrecision) != nil else {
             throw ValidationError("kv-precision must be float32, float16 or int8, not \(kvPrecision).")
         }
+        guard ActivationPrecision(rawValue: activations) != nil else {
+            throw ValidationError("activations must be accurate or int8, not \(activations).")
+        }
         guard ["text", "json"].contains(logFormat) else {
             throw ValidationError("log-format must be text or json, not \(logFormat).")
         }
@@ -146,6 +150,7 @@ struct ServeSettings: Codable, Equatable {
         var engine = EngineConfiguration()
         engine.kvMemory = kvMemory << 20
         engine.cachePrecision = CachePrecision(rawValue: kvPrecision) ?? .float16
+        engine.activations = ActivationPrecision(rawValue: activations) ?? .accurate
         engine.maxSequences = maxSequences
         engine.queueLimit = queueLimit
         return engine
