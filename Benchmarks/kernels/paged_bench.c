@@ -30,12 +30,15 @@ static double best_of(void (*body)(void *), void *context) {
 typedef struct {
     k_paged_layer layer;
     float *qkv, *out;
-    size_t row;
+    size_t row, bytes, layers, turn;  // bytes: of a layer's cache
 } paged_call;
 
+/// One layer after the other, as a model takes them.
 static void run_attention(void *context) {
-    const paged_call *call = context;
-    k_paged_attention(&call->layer, call->out, call->layer.heads * call->layer.head_dim, call->qkv, call->row);
+    paged_call *call = context;
+    k_paged_layer layer = call->layer;
+    layer.cache += call->turn++ % call->layers * call->bytes;
+    k_paged_attention(&layer, call->out, layer.heads * layer.head_dim, call->qkv, call->row);
 }
 
 static void run_store(void *context) {
@@ -51,14 +54,12 @@ typedef struct {
     k_cache_type type;
 } paged_sizes;
 
+enum { MODEL_BYTES = 1 << 27 };  // of all layers' caches where single tokens attend: more than any processor's cache
+
 static const char *const type_names[] = {"f32", "f16", "q8"};
 
-static void report(const paged_sizes *s, const paged_call *call) {
-    char name[96];
-    snprintf(name, sizeof name, "%s H=%zu/%zu D=%zu %zux%zu after %zu", type_names[s->type], s->heads, s->kv_heads,
-             s->d, s->sequences, s->rows, s->start);
-    if (bench.only && !strstr(name, bench.only)) return;
-    double seconds = best_of(run_attention, (void *)call), store = best_of(run_store, (void *)call);
+static void report(const paged_sizes *s, paged_call *call, const char *name) {
+    double seconds = best_of(run_attention, call), store = best_of(run_store, call);
     double n = (double)s->rows, pairs = n * (double)s->start + n * (n + 1) / 2, tokens = (double)(s->start + s->rows);
     double flops = 4e-9 * pairs * (double)(s->heads * s->d * s->sequences);
     double bytes = 1e-9 * (double)(k_paged_bytes(s->type, s->kv_heads, s->d) * s->sequences) * tokens / K_PAGE_TOKENS;
@@ -68,6 +69,10 @@ static void report(const paged_sizes *s, const paged_call *call) {
 }
 
 static void measure(paged_sizes s) {
+    char name[96];
+    snprintf(name, sizeof name, "%s H=%zu/%zu D=%zu %zux%zu after %zu", type_names[s.type], s.heads, s.kv_heads, s.d,
+             s.sequences, s.rows, s.start);
+    if (bench.only && !strstr(name, bench.only)) return;
     size_t tokens = s.start + s.rows, each = (tokens + K_PAGE_TOKENS - 1) / K_PAGE_TOKENS, pages = each * s.sequences;
     size_t bytes = k_paged_bytes(s.type, s.kv_heads, s.d), row = (s.heads + 2 * s.kv_heads) * s.d;
     int32_t *table = malloc(pages * sizeof(int32_t));
@@ -79,14 +84,17 @@ static void measure(paged_sizes s) {
         spans[i] = (k_paged_span){table + i * each, i * s.rows, s.rows, s.start};
         spans[s.sequences + i] = (k_paged_span){table + i * each, 0, tokens, 0};
     }
-    float *qkv = make_floats(tokens * row + s.sequences * s.rows * row), *cache = make_floats(pages * bytes / 4);
+    size_t layers = s.rows == 1 ? MODEL_BYTES / (pages * bytes) + 1 : 1;
+    float *qkv = make_floats(tokens * row + s.sequences * s.rows * row);
+    float *cache = make_floats(layers * pages * bytes / 4);
     paged_call call = {.layer = {.type = s.type, .heads = s.heads, .kv_heads = s.kv_heads, .head_dim = s.d,
                                  .cache = (char *)cache, .page_stride = bytes, .spans = spans + s.sequences,
                                  .span_count = s.sequences, .scale = 1 / sqrtf((float)s.d)},
-                       .qkv = qkv, .out = make_floats(s.sequences * s.rows * s.heads * s.d), .row = row};
+                       .qkv = qkv, .out = make_floats(s.sequences * s.rows * s.heads * s.d), .row = row,
+                       .bytes = pages * bytes, .layers = layers};
     run_store(&call);
     call.layer.spans = spans;
-    report(&s, &call);
+    report(&s, &call, name);
     free(table), free(spans), free(qkv), free(cache), free(call.out);
 }
 
