@@ -153,10 +153,11 @@ let package = Package(
             name: "QalamModelsTests",
             dependencies: ["QalamFormats", "QalamModels", "QalamTensors", "QalamTokenizers", "TestSupport"],
             swiftSettings: strict),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(
             name: "QalamEngineTests",
             dependencies: [
-                "QalamEngine", "QalamImages", "QalamModels", "QalamTensors", "QalamTokenizers", "TestSupport",
+                "CAllocationCounter", "QalamEngine", "QalamImages", "QalamModels", "QalamTensors", "QalamTokenizers", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

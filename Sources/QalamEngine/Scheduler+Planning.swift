@@ -65,9 +65,8 @@ extension Scheduler {
     /// Phase 4: the rows: first one for each sequence that is being written, then pieces of prompts.
     mutating func fill() {
         step.clear()
-        for i in byAdapter(running.indices.filter { running[$0].isDecoding }) {
-            append(running[i], at: i, count: 1)
-        }
+        orderDecoding()
+        for i in decoding { append(running[i], at: i, count: 1) }
         for i in running.indices where !running[i].isDecoding {
             let room = configuration.stepTokens - step.ids.count
             guard room > 0 else { break }
@@ -77,10 +76,12 @@ extension Scheduler {
         }
     }
 
-    /// Sequences of one adapter side by side, so that its rows are one run.
-    private func byAdapter(_ indices: [Int]) -> [Int] {
-        guard !adapters.isEmpty else { return indices }
-        return indices.sorted { (running[$0].request.adapter, $0) < (running[$1].request.adapter, $1) }
+    /// Those that are being written, the sequences of one adapter side by side, so that its rows are one run.
+    private mutating func orderDecoding() {
+        decoding.removeAll(keepingCapacity: true)
+        for i in running.indices where running[i].isDecoding { decoding.append(i) }
+        guard !adapters.isEmpty else { return }
+        decoding.sort { (running[$0].request.adapter, $0) < (running[$1].request.adapter, $1) }
     }
 
     private mutating func append(_ sequence: SequenceState, at index: Int, count: Int) {

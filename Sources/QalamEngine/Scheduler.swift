@@ -23,6 +23,8 @@ package struct Scheduler {
     var running: [SequenceState] = []
     var waiting = FairQueue<SequenceState>()
     var step = Step()
+    /// The places of those that are being written, in the order of their rows.
+    var decoding: [Int] = []
     var scratch = Sampler.Scratch()
     private var lastID = 0
     private var counters = Counters()

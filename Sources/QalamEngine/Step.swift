@@ -10,6 +10,7 @@ struct Step {
     private(set) var parts: [Part] = []
     private var positions: [Int32] = []
     private var spans: [PagedSpan] = []
+    private var pagedSpans = PagedSpans()
     private var adapted: [AdaptedRows] = []
     private var lastAdapter = 0
 
@@ -60,9 +61,11 @@ struct Step {
 
     /// Runs the rows through a model; returns the logits (rows that need them, V) and the hidden states (rows that are
     /// wanted, C).
-    func run(_ decoder: Decoder, _ memory: KVPages) -> (logits: Tensor?, hidden: Tensor?) {
-        var context = StepContext(
-            positions: positions, spans: PagedSpans(spans), memory: memory, adapted: adapted)
+    mutating func run(_ decoder: Decoder, _ memory: KVPages) -> (logits: Tensor?, hidden: Tensor?) {
+        if !isKnownUniquelyReferenced(&pagedSpans) { pagedSpans = PagedSpans() }
+        pagedSpans.fill(spans)
+        spans.removeAll(keepingCapacity: true)  // or tables of pages would be copied as they grow
+        var context = StepContext(positions: positions, spans: pagedSpans, memory: memory, adapted: adapted)
         let states = decoder.hidden(ids, &context)
         return (wanted(of: states, \.logits).map { decoder.logits($0) }, wanted(of: states, \.hidden))
     }

@@ -201,7 +201,7 @@ public struct Weights {
         transposed: Bool = false
     ) throws -> Tensor {
         let total = pieces.reduce(0) { $0 + $1.rows }
-        let tensor = Tensor(uninitialized: [total] + columns)
+        let tensor = Tensor(uninitialized: TensorShape([total] + columns))
         let width = columns.reduce(1, *)
         var parts: [Parameter.Part] = []
         var offset = 0

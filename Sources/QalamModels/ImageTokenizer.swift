@@ -99,8 +99,7 @@ public struct ImageTokenizer {
         switch quantizer {
         case .finiteScalar(let quantizer): return quantizer.quantized(made)
         case .codebook(let codebook):
-            let shape = Array(made.shape.dropLast()) + [codebook.width]
-            return codebook.values(of: codebook.choice(made)).reshaped(shape)
+            return codebook.values(of: codebook.choice(made)).reshaped(made.shape.ending(in: codebook.width))
         }
     }
 
@@ -112,9 +111,9 @@ public struct ImageTokenizer {
     /// - Returns: (B,S,S,4)
     public func reconstruction(of pictures: Tensor, _ relaxation: Codebook.Relaxation) -> Tensor {
         guard case .codebook(let codebook) = quantizer else { return decode(encode(pictures)) }
-        let logits = encoded(pictures), places = Array(logits.shape.dropLast())
-        let flat = logits.reshaped([places.reduce(1, *), codebook.codes])
-        return decode(codebook.relaxed(flat, relaxation).numbers.reshaped(places + [codebook.width]))
+        let logits = encoded(pictures)
+        let flat = logits.reshaped([logits.count / codebook.codes, codebook.codes])
+        return decode(codebook.relaxed(flat, relaxation).numbers.reshaped(logits.shape.ending(in: codebook.width)))
     }
 
     /// What the quantizer gets: (B,S,S,4) to (B,G,G,D), or (B,G,G,K) for a codebook.

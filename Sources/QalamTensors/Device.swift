@@ -5,7 +5,8 @@ internal import Synchronization
 /// Where tensors live and operations run: today the processor, later a GPU.
 ///
 /// A device keeps the blocks that tensors give back and hands them out again, so that a training step or a decoded
-/// token, which asks for the same sizes as the one before, takes nothing from the system.
+/// token, which asks for the same sizes as the one before, takes nothing from the system. Of each size it keeps the last
+/// few storages themselves, so that a decoded token makes no objects either; they keep the device until it is trimmed.
 public final class Device: Sendable {
     /// The processor of this machine.
     public static let cpu = Device(name: "cpu")
@@ -17,6 +18,25 @@ public final class Device: Sendable {
         /// The blocks of each size class that are free: each begins with the address of the next.
         var free = [UnsafeMutableRawPointer?](repeating: nil, count: SizeClass.count)
         var reserved = 0
+        /// Some storages of each size class, in use or not; the next to give up its place is counted in `turn`.
+        var recent = [Storage?](repeating: nil, count: SizeClass.count * Device.recentStorages)
+        var turn = 0
+
+        /// One of the recent storages that no tensor uses.
+        mutating func unused(_ size: SizeClass) -> Storage? {
+            for place in size.index * Device.recentStorages..<(size.index + 1) * Device.recentStorages {
+                if isKnownUniquelyReferenced(&recent[place]) { return recent[place] }
+            }
+            return nil
+        }
+
+        /// Keeps a storage; returns the one whose place it takes, to be dropped where the blocks are not locked.
+        mutating func keep(_ storage: Storage, _ size: SizeClass) -> Storage? {
+            turn = (turn + 1) % Device.recentStorages
+            let place = size.index * Device.recentStorages + turn
+            defer { recent[place] = storage }
+            return recent[place]
+        }
 
         /// Takes a free block out of its list.
         mutating func pop(_ size: SizeClass) -> MemoryBlock? {
@@ -25,12 +45,22 @@ public final class Device: Sendable {
             return MemoryBlock(start: start, size: size)
         }
 
+        /// A free block, or one from the system.
+        mutating func take(_ size: SizeClass) -> MemoryBlock {
+            if let block = pop(size) { return block }
+            reserved += size.bytes
+            return MemoryBlock(start: .allocate(byteCount: size.bytes, alignment: 64), size: size)
+        }
+
         /// Puts a block into its list.
         mutating func push(_ block: MemoryBlock) {
             block.start.storeBytes(of: free[block.size.index], as: UnsafeMutableRawPointer?.self)
             free[block.size.index] = block.start
         }
     }
+
+    /// How many storages of a size are kept: more than a step of decoding uses at once.
+    private static let recentStorages = 8
 
     private let blocks: Mutex<Blocks>
 
@@ -69,6 +99,7 @@ public final class Device: Sendable {
 
     /// Returns every block that no tensor uses to the system.
     public func trim() {
+        forgetRecent()
         blocks.withLock { blocks in
             for index in 0..<SizeClass.count {
                 while let block = blocks.pop(SizeClass(index: index)) {
@@ -77,6 +108,12 @@ public final class Device: Sendable {
                 }
             }
         }
+    }
+
+    /// Drops the recent storages; those that no tensor uses give their blocks back, once the lock is free.
+    private func forgetRecent() {
+        let dropped = blocks.withLock { blocks in blocks.recent.indices.map { blocks.recent[$0].take() } }
+        withExtendedLifetime(dropped) {}
     }
 
     /// Bytes a second that all threads together read from memory, the best of five passes over half a gigabyte.
@@ -88,14 +125,15 @@ public final class Device: Sendable {
         return Double(size) / (times.min() ?? .infinity)
     }
 
-    /// A block of at least `bytes` bytes, aligned to cache lines; its contents are arbitrary.
-    func take(_ bytes: Int) -> MemoryBlock {
-        let size = SizeClass(holding: bytes)
-        return blocks.withLock { blocks in
-            if let block = blocks.pop(size) { return block }
-            blocks.reserved += size.bytes
-            return MemoryBlock(start: .allocate(byteCount: size.bytes, alignment: 64), size: size)
+    /// Memory for `count` floats, aligned to cache lines; its contents are arbitrary.
+    func storage(of count: Int) -> Storage {
+        let size = SizeClass(holding: count * MemoryLayout<Float>.stride)
+        let (storage, dropped) = blocks.withLock { blocks -> (Storage, Storage?) in
+            if let storage = blocks.unused(size) { return (storage, nil) }
+            let storage = Storage(blocks.take(size), of: self)
+            return (storage, blocks.keep(storage, size))
         }
+        return withExtendedLifetime(dropped) { storage }  // its last reference is dropped outside the lock
     }
 
     /// Keeps a block for reuse.

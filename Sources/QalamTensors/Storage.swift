@@ -9,10 +9,12 @@ final class Storage: @unchecked Sendable {
     let pointer: UnsafeMutablePointer<Float>
     private let block: MemoryBlock
 
-    init(count: Int, device: Device) {
+    /// Of a block of the device, to which it goes back.
+    init(_ block: MemoryBlock, of device: Device) {
         self.device = device
-        block = device.take(count * MemoryLayout<Float>.stride)
-        pointer = block.start.bindMemory(to: Float.self, capacity: max(count, 1))
+        self.block = block
+        pointer = block.start.bindMemory(
+            to: Float.self, capacity: block.size.bytes / MemoryLayout<Float>.stride)
     }
 
     deinit { device.give(back: block) }

@@ -7,7 +7,7 @@ internal import CQalamKernels
 /// the gradients of the inputs. Reverse-mode differentiation walks the nodes from the loss backwards (Griewank &
 /// Walther 2008, ch. 3); each node is emptied as soon as its rule has run, so that activations are freed on the way.
 public final class Node {
-    private let shape: [Int]
+    private let shape: TensorShape
     private let device: Device
     private var inputs: [Node]
     private var rule: ((Tensor) -> Void)?
@@ -120,8 +120,7 @@ extension Tensor {
 
     /// This result with its rule on the tape, if any of the inputs is on it.
     ///
-    /// Inlined, so that without gradients neither the list nor the rule needs memory.
-    @inline(__always)
+    /// The list and the rule take memory: what decoding uses asks for the nodes first.
     func recorded(from inputs: [Node?], _ rule: @escaping (Tensor) -> Void) -> Tensor {
         guard inputs.contains(where: { $0 != nil }) else { return self }
         let present = inputs.compactMap(\.self)

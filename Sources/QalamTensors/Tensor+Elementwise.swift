@@ -42,7 +42,7 @@ extension Tensor {
 public func swiglu(_ x: Tensor) -> Tensor {
     let (rows, width) = x.rowsAndColumns
     precondition(width % 2 == 0, "swiglu: \(x.shape)")
-    let out = Tensor(uninitialized: x.shape(endingIn: width / 2), on: x.device)
+    let out = Tensor(uninitialized: x.shape.ending(in: width / 2), on: x.device)
     k_swiglu(out.pointer, x.pointer, rows, width / 2)
     guard x.node != nil else { return out }
     return out.recorded(from: [x.node]) { dy in
@@ -67,7 +67,7 @@ private func gated(
 ) -> Tensor {
     let (rows, width) = x.rowsAndColumns
     precondition(width % 2 == 0 && x.node == nil, "gated unit: \(x.shape), without gradients")
-    let out = Tensor(uninitialized: x.shape(endingIn: width / 2), on: x.device)
+    let out = Tensor(uninitialized: x.shape.ending(in: width / 2), on: x.device)
     kernel(out.pointer, x.pointer, rows, width / 2)
     return out
 }

@@ -9,6 +9,7 @@ public func embedding(_ ids: [Int32], _ table: Tensor) -> Tensor {
     precondition(ids.allSatisfy { $0 >= 0 && $0 < V }, "embedding: an id outside 0..<\(V)")
     let out = Tensor(uninitialized: [ids.count, C], on: table.device)
     k_embedding(out.pointer, table.pointer, ids, ids.count, C)
+    guard table.node != nil else { return out }
     return out.recorded(from: [table.node]) { dy in
         table.node?.accumulate { into, accumulate in
             if !accumulate { k_fill(into, 0, V * C) }

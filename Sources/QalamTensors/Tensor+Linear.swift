@@ -43,8 +43,9 @@ package func product(
 /// - Complexity: 2·rows·N·K FLOPs forward, twice that backward.
 public func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil) -> Tensor {
     precondition(x.shape.last == weight.shape[1], "linear: \(x.shape) by \(weight.shape)")
-    let y = Tensor(uninitialized: x.shape.dropLast() + [weight.shape[0]], on: x.device)
+    let y = Tensor(uninitialized: x.shape.ending(in: weight.shape[0]), on: x.device)
     MatrixProduct(a: x, b: weight, bTransposed: true, bias: bias).run(into: y.pointer)
+    guard x.node != nil || weight.node != nil || bias?.node != nil else { return y }
     return y.recorded(from: [x.node, weight.node, bias?.node]) { dy in
         linearGradient(dy, x: x, weight: weight, bias: bias)
         x.node?.accumulate { MatrixProduct(a: dy, b: weight).run(into: $0, accumulate: $1) }
@@ -75,16 +76,17 @@ public func geluFeedForward(
     precondition(x.shape.last == up.weight.shape[1], "feed-forward: \(x.shape) by \(up.weight.shape)")
     precondition(up.weight.shape[0] == down.weight.shape[1], "feed-forward: \(up.weight.shape), \(down.weight.shape)")
     let rows = x.rowsAndColumns.rows
-    let wantsGradient = [x.node, up.weight.node, down.weight.node].contains { $0 != nil }
+    let nodes = (x.node, up.weight.node, up.bias?.node, down.weight.node, down.bias?.node)
+    let wantsGradient = nodes.0 != nil || nodes.1 != nil || nodes.2 != nil || nodes.3 != nil || nodes.4 != nil
     let slope = wantsGradient ? Tensor(uninitialized: [rows, up.weight.shape[0]], on: x.device) : nil
-    let h = Tensor(uninitialized: [rows, up.weight.shape[0]], on: x.device)
+    let h = Tensor(uninitialized: TensorShape(rows: rows, columns: up.weight.shape[0]), on: x.device)
     MatrixProduct(
         a: x, b: up.weight, bTransposed: true, bias: up.bias, epilogue: K_EPILOGUE_GELU, auxiliary: slope
     ).run(into: h.pointer)
-    let y = Tensor(uninitialized: x.shape.dropLast() + [down.weight.shape[0]], on: x.device)
+    let y = Tensor(uninitialized: x.shape.ending(in: down.weight.shape[0]), on: x.device)
     MatrixProduct(a: h, b: down.weight, bTransposed: true, bias: down.bias).run(into: y.pointer)
-    let nodes = [x.node, up.weight.node, up.bias?.node, down.weight.node, down.bias?.node]
-    return y.recorded(from: nodes) { dy in
+    guard wantsGradient else { return y }
+    return y.recorded(from: [nodes.0, nodes.1, nodes.2, nodes.3, nodes.4]) { dy in
         linearGradient(dy, x: h, weight: down.weight, bias: down.bias)
         let dz = Tensor(uninitialized: h.shape, on: x.device)
         MatrixProduct(a: dy, b: down.weight, epilogue: K_EPILOGUE_MULTIPLY, auxiliary: slope).run(into: dz.pointer)

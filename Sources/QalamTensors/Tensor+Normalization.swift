@@ -16,7 +16,7 @@ public func rmsNorm(_ x: Tensor, _ weight: Tensor, epsilon: Float) -> Tensor {
         k_rmsnorm(out.pointer, nil, x.pointer, weight.pointer, epsilon, rows, C)
         return out
     }
-    let inverse = Tensor(uninitialized: [rows], on: x.device)
+    let inverse = Tensor(uninitialized: TensorShape(rows: rows, columns: 1), on: x.device)
     k_rmsnorm(out.pointer, inverse.pointer, x.pointer, weight.pointer, epsilon, rows, C)
     return out.recorded(from: [x.node, weight.node]) { dy in
         normGradient(x: x, weights: [weight]) { dx, dweights, accumulate in
@@ -37,12 +37,13 @@ public func rmsNorm(_ x: Tensor, _ weight: Tensor, epsilon: Float) -> Tensor {
 /// - Returns: (…,C)
 public func layerNorm(_ x: Tensor, _ weight: Tensor, bias: Tensor?, epsilon: Float) -> Tensor {
     let (rows, C) = x.rowsAndColumns
-    precondition(weight.shape == [C], "layerNorm: \(x.shape) by \(weight.shape)")
+    precondition(weight.count == C, "layerNorm: \(x.shape) by \(weight.shape)")
     let out = Tensor(uninitialized: x.shape, on: x.device)
-    let mean = Tensor(uninitialized: [rows], on: x.device)
-    let inverse = Tensor(uninitialized: [rows], on: x.device)
+    let mean = Tensor(uninitialized: TensorShape(rows: rows, columns: 1), on: x.device)
+    let inverse = Tensor(uninitialized: TensorShape(rows: rows, columns: 1), on: x.device)
     k_layernorm(
         out.pointer, mean.pointer, inverse.pointer, x.pointer, weight.pointer, bias?.pointer, epsilon, rows, C)
+    guard x.node != nil || weight.node != nil || bias?.node != nil else { return out }
     return out.recorded(from: [x.node, weight.node, bias?.node]) { dy in
         normGradient(x: x, weights: [weight, bias]) { dx, dweights, accumulate in
             k_layernorm_backward(
@@ -58,13 +59,12 @@ public func layerNorm(_ x: Tensor, _ weight: Tensor, bias: Tensor?, epsilon: Flo
 package func normalizeHeads(_ fused: Tensor, _ s: AttentionShape, query: Tensor, key: Tensor, epsilon: Float) {
     let (rows, width) = fused.rowsAndColumns
     precondition(width == s.fusedWidth && fused.node == nil, "norm of heads: \(fused.shape), without gradients")
-    var address = fused.pointer
-    for (weight, heads) in [(query, s.heads), (key, s.kvHeads)] {
+    func normalize(_ first: UnsafeMutablePointer<Float>, _ weight: Tensor, heads: Int) {
         precondition((heads * s.headDim) % weight.count == 0, "norm of heads: \(weight.shape) for \(s)")
-        k_rmsnorm_heads(
-            address, weight.pointer, epsilon, rows, heads * s.headDim / weight.count, weight.count, width)
-        address += heads * s.headDim
+        k_rmsnorm_heads(first, weight.pointer, epsilon, rows, heads * s.headDim / weight.count, weight.count, width)
     }
+    normalize(fused.pointer, query, heads: s.heads)
+    normalize(fused.pointer + s.heads * s.headDim, key, heads: s.kvHeads)
 }
 
 /// Opens the gradients of a norm's input and weights for one kernel call.

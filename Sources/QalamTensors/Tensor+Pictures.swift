@@ -14,7 +14,7 @@ internal import CQalamKernels
 public func convolution(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil) -> Tensor {
     let inputs = x.shape[3], outputs = weight.shape[0]
     precondition(weight.shape == [outputs, 3, 3, inputs], "convolution: \(x.shape) by \(weight.shape)")
-    let y = Tensor(uninitialized: x.shape.dropLast() + [outputs], on: x.device)
+    let y = Tensor(uninitialized: x.shape.ending(in: outputs), on: x.device)
     var arguments = k_convolution_args(x, inputs: inputs, outputs: outputs, into: y.pointer)
     arguments.weight = UnsafePointer(weight.pointer)
     arguments.bias = bias.map { UnsafePointer($0.pointer) }

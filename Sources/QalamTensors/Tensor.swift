@@ -8,13 +8,13 @@ internal import CQalamKernels
 /// task.
 public struct Tensor {
     /// The extents of its axes, outermost first.
-    public let shape: [Int]
+    public let shape: TensorShape
     /// What happened to it, if gradients are wanted.
     public internal(set) var node: Node?
     var storage: Storage
     let offset: Int
 
-    init(shape: [Int], storage: Storage, offset: Int = 0, node: Node? = nil) {
+    init(shape: TensorShape, storage: Storage, offset: Int = 0, node: Node? = nil) {
         self.shape = shape
         self.storage = storage
         self.offset = offset
@@ -22,26 +22,26 @@ public struct Tensor {
     }
 
     /// A tensor whose contents are arbitrary until written.
-    package init(uninitialized shape: [Int], on device: Device = .cpu) {
+    package init(uninitialized shape: TensorShape, on device: Device = .cpu) {
         precondition(shape.allSatisfy { $0 >= 0 }, "shape: \(shape)")
-        self.init(shape: shape, storage: Storage(count: shape.reduce(1, *), device: device))
+        self.init(shape: shape, storage: device.storage(of: shape.elementCount))
     }
 
     /// A tensor of `shape` filled with `value`.
-    public init(repeating value: Float, _ shape: [Int], on device: Device = .cpu) {
+    public init(repeating value: Float, _ shape: TensorShape, on device: Device = .cpu) {
         self.init(uninitialized: shape, on: device)
         k_fill(pointer, value, count)
     }
 
     /// A tensor of `shape` with these numbers, in row-major order.
-    public init(_ values: [Float], _ shape: [Int], on device: Device = .cpu) {
-        precondition(values.count == shape.reduce(1, *), "values: \(values.count) for a shape of \(shape)")
+    public init(_ values: [Float], _ shape: TensorShape, on device: Device = .cpu) {
+        precondition(values.count == shape.elementCount, "values: \(values.count) for a shape of \(shape)")
         self.init(uninitialized: shape, on: device)
         pointer.update(from: values, count: values.count)
     }
 
     /// How many numbers it holds.
-    public var count: Int { shape.reduce(1, *) }
+    public var count: Int { shape.elementCount }
 
     /// The device it lives on.
     public var device: Device { storage.device }
@@ -60,13 +60,6 @@ public struct Tensor {
     /// All its numbers, writable: for loaders, optimizers and samplers.
     package var buffer: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: pointer, count: count) }
 
-    /// Its shape with another last extent.
-    func shape(endingIn last: Int) -> [Int] {
-        var shape = shape
-        if shape[shape.count - 1] != last { shape[shape.count - 1] = last }
-        return shape
-    }
-
     /// The product of all axes but the last, and the last: (rows, columns).
     package var rowsAndColumns: (rows: Int, columns: Int) {
         let columns = shape.last ?? 1
@@ -74,8 +67,8 @@ public struct Tensor {
     }
 
     /// The same numbers in another shape; the tape follows.
-    public func reshaped(_ shape: [Int]) -> Tensor {
-        precondition(shape.reduce(1, *) == count, "reshape: \(self.shape) to \(shape)")
+    public func reshaped(_ shape: TensorShape) -> Tensor {
+        precondition(shape.elementCount == count, "reshape: \(self.shape) to \(shape)")
         let result = Tensor(shape: shape, storage: storage, offset: offset)
         let input = node
         let original = self.shape
@@ -87,9 +80,9 @@ public struct Tensor {
     /// Rows `range` of the first axis, as a view; not recorded on the tape.
     package func rows(_ range: Range<Int>) -> Tensor {
         precondition(range.lowerBound >= 0 && range.upperBound <= shape[0], "rows: \(range) of \(shape)")
-        let width = shape.dropFirst().reduce(1, *)
+        let width = shape.starting(with: 1).elementCount
         return Tensor(
-            shape: [range.count] + shape.dropFirst(), storage: storage, offset: offset + range.lowerBound * width)
+            shape: shape.starting(with: range.count), storage: storage, offset: offset + range.lowerBound * width)
     }
 
     /// A copy of its numbers in memory of its own; not recorded on the tape.

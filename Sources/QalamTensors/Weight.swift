@@ -55,7 +55,7 @@ public struct Weight {
         case .dense(let tensor): return linear(x, tensor, bias: bias)
         case .blocks(let pieces):
             precondition(x.node == nil, "linear: blocks have no gradient")
-            let y = Tensor(uninitialized: x.shape(endingIn: rows), on: x.device)
+            let y = Tensor(uninitialized: x.shape.ending(in: rows), on: x.device)
             multiply(x, pieces, bias: bias, into: y)
             return y
         }

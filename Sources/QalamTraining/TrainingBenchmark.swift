@@ -166,6 +166,6 @@ private func randomIDs(_ count: Int, below bound: Int, _ random: inout CounterRa
 }
 
 /// Numbers in -1..<1.
-private func randomNumbers(_ shape: [Int], _ random: inout CounterRandom) -> Tensor {
+private func randomNumbers(_ shape: TensorShape, _ random: inout CounterRandom) -> Tensor {
     Tensor((0..<shape.reduce(1, *)).map { _ in Float(2 * random.uniform() - 1) }, shape)
 }

@@ -38,7 +38,7 @@ extension TrainingRun {
         try replaceFolderAtomically(at: checkpointFolder) { folder in
             try writeWeights(task.parameters, to: folder.appending(path: "model.safetensors"), .float32, [:])
             let moments = namedState.map { name, tensor in
-                TensorToWrite.floats(name, shape: tensor.shape, type: .float32) {
+                TensorToWrite.floats(name, shape: Array(tensor.shape), type: .float32) {
                     try $0(UnsafeBufferPointer(tensor.buffer))
                 }
             }
@@ -71,7 +71,7 @@ extension TrainingRun {
         for parameter in task.parameters { try parameter.load(from: weights) }
         let moments = Checkpoint(try Safetensors(checkpointFolder.appending(path: "optimizer.safetensors")))
         for (name, tensor) in namedState {
-            try moments.fill(name, shape: tensor.shape, initial: .zeros, into: tensor.buffer)
+            try moments.fill(name, shape: Array(tensor.shape), initial: .zeros, into: tensor.buffer)
         }
         step = state.step
         history = state.history

@@ -187,7 +187,7 @@ private func expectClose(_ found: [Float], _ expected: [Double], sourceLocation:
 
 /// Compares the gradients of a weighted sum of `operation`'s output with differences, for every input.
 private func check(
-    _ shapes: [[Int]], sourceLocation: SourceLocation = #_sourceLocation, _ operation: ([Tensor]) -> Tensor
+    _ shapes: [TensorShape], sourceLocation: SourceLocation = #_sourceLocation, _ operation: ([Tensor]) -> Tensor
 ) {
     let inputs = shapes.enumerated().map { Tensor(random($1.reduce(1, *), seed: UInt64($0 + 10)), $1) }
     let leaves = inputs.map { $0.copied().requiringGradient() }

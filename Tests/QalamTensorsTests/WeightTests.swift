@@ -134,7 +134,7 @@ private func makeWeight(_ type: BlockType, _ rows: Int, _ columns: Int, seed: UI
     return Made(pieces: [tensor], numbers: decoded)
 }
 
-private func randomTensor(_ shape: [Int], seed: UInt64) -> Tensor {
+private func randomTensor(_ shape: TensorShape, seed: UInt64) -> Tensor {
     var random = CounterRandom(seed: seed)
     return Tensor((0..<shape.reduce(1, *)).map { _ in Float(random.normal()) }, shape)
 }

@@ -55,7 +55,7 @@ package struct FlowSampler: CodeSampler {
     private func prediction(_ z: Tensor, _ time: Float, text: [Int32], empty: [Int32]) -> Tensor {
         let B = z.shape[0]
         guard guidance != 1 else { return model(z, times: Array(repeating: time, count: B), text: text) }
-        let both = Tensor(uninitialized: [2 * B] + z.shape.dropFirst())
+        let both = Tensor(uninitialized: z.shape.starting(with: 2 * B))
         both.pointer.update(from: z.pointer, count: z.count)
         (both.pointer + z.count).update(from: z.pointer, count: z.count)
         let made = model(both, times: Array(repeating: time, count: 2 * B), text: text + empty)
@@ -91,7 +91,7 @@ package struct FlowSampler: CodeSampler {
     }
 
     private func repeated(_ one: Tensor, _ count: Int) -> Tensor {
-        let all = Tensor(uninitialized: [count] + one.shape.dropFirst())
+        let all = Tensor(uninitialized: one.shape.starting(with: count))
         for i in 0..<count { (all.pointer + i * one.count).update(from: one.pointer, count: one.count) }
         return all
     }
