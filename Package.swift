@@ -157,7 +157,8 @@ let package = Package(
         .testTarget(
             name: "QalamEngineTests",
             dependencies: [
-                "CAllocationCounter", "QalamEngine", "QalamImages", "QalamModels", "QalamTensors", "QalamTokenizers", "TestSupport",
+                "CAllocationCounter", "QalamEngine", "QalamImages", "QalamModels", "QalamTensors", "QalamTokenizers",
+                "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

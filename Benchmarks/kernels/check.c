@@ -312,17 +312,17 @@ int main(int count, char **arguments) {
     int faults = 0;
     for (size_t check = 0; check < sizeof checks / sizeof *checks; check++) {
         printf("%-20s tolerance %.0e ", checks[check].name, checks[check].tolerance);
-        double worst[K_ISA_NEON_DOT + 1] = {0};
+        double worst[K_ISA_LAST + 1] = {0};
         for (size_t number = 0; number < cases; number++) {
             run(check, number, k_table_reference());
             float *expected = copy_results();
-            for (int isa = K_ISA_GENERIC; isa <= K_ISA_NEON_DOT; isa++) {
+            for (int isa = K_ISA_GENERIC; isa <= K_ISA_LAST; isa++) {
                 const k_table *table = k_table_of((k_isa)isa);
                 if (table) faults += compare(check, number, table, expected, &worst[isa]);
             }
             free(expected);
         }
-        for (int isa = K_ISA_GENERIC; isa <= K_ISA_NEON_DOT; isa++) {
+        for (int isa = K_ISA_GENERIC; isa <= K_ISA_LAST; isa++) {
             if (k_table_of((k_isa)isa)) printf(" %s %.1e", k_isa_name((k_isa)isa), worst[isa]);
         }
         printf("\n");

@@ -181,7 +181,7 @@ int main(int count, char **options) {
             ok = load_blas(value);
         } else if (strcmp(options[i - 1], "--isa") == 0) {
             int isa = K_ISA_GENERIC;
-            while (isa < K_ISA_NEON_DOT && strcmp(k_isa_name((k_isa)isa), value) != 0) isa++;
+            while (isa < K_ISA_LAST && strcmp(k_isa_name((k_isa)isa), value) != 0) isa++;
             ok = k_isa_select((k_isa)isa);
         } else {
             ok = false;

@@ -141,7 +141,7 @@ static void check_all(void) {
 }
 
 int main(void) {
-    for (int isa = K_ISA_GENERIC; isa <= K_ISA_NEON_DOT; isa++) {
+    for (int isa = K_ISA_GENERIC; isa <= K_ISA_LAST; isa++) {
         if (!k_isa_select((k_isa)isa)) continue;
         size_t earlier = faults;
         worst = 0;

@@ -258,7 +258,7 @@ int main(int count, char **arguments) {
         } else if (strcmp(arguments[i], "--isa") == 0 && more) {
             const char *name = arguments[++i];
             int isa = 0;
-            while (isa < K_ISA_NEON_DOT && strcmp(name, k_isa_name((k_isa)isa)) != 0) isa++;
+            while (isa < K_ISA_LAST && strcmp(name, k_isa_name((k_isa)isa)) != 0) isa++;
             if (strcmp(name, k_isa_name((k_isa)isa)) == 0 && k_isa_select((k_isa)isa)) continue;
             fprintf(stderr, "ops_bench: no instruction set %s here\n", name);
             return 2;

@@ -131,7 +131,7 @@ int main(int count, char **arguments) {
     for (int i = 1; i + 1 < count; i += 2) {
         if (strcmp(arguments[i], "--threads") == 0) k_threads_set(strtoul(arguments[i + 1], NULL, 10));
         if (strcmp(arguments[i], "--only") == 0) bench.only = arguments[i + 1];
-        for (int isa = 0; strcmp(arguments[i], "--isa") == 0 && isa <= K_ISA_NEON_DOT; isa++) {
+        for (int isa = 0; strcmp(arguments[i], "--isa") == 0 && isa <= K_ISA_LAST; isa++) {
             if (strcmp(arguments[i + 1], k_isa_name((k_isa)isa)) == 0 && !k_isa_select((k_isa)isa)) return 2;
         }
     }

@@ -134,7 +134,7 @@ int main(int count, char **arguments) {
         bool wanted = count < 3;
         for (int a = 2; a < count; a++) wanted |= strcmp(arguments[a], kinds[i].name) == 0;
         if (!wanted) continue;
-        for (int isa = K_ISA_GENERIC; isa <= K_ISA_NEON_DOT && !only_speed; isa++) {
+        for (int isa = K_ISA_GENERIC; isa <= K_ISA_LAST && !only_speed; isa++) {
             if (k_table_of((k_isa)isa)) failures += check(&kinds[i], (k_isa)isa);
         }
         if (!only_check) speed(&kinds[i]);

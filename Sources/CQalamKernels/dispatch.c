@@ -10,8 +10,18 @@
 #include <sys/auxv.h>
 
 static bool has_dot_products(void) { return getauxval(AT_HWCAP) >> 20 & 1; }  // HWCAP_ASIMDDP
+
+static bool has_byte_matrices(void) { return getauxval(AT_HWCAP2) >> 13 & 1; }  // HWCAP2_I8MM
 #elif defined(__aarch64__)
+#include <sys/sysctl.h>
+
 static bool has_dot_products(void) { return true; }
+
+static bool has_byte_matrices(void) {
+    int has = 0;
+    size_t size = sizeof has;
+    return sysctlbyname("hw.optional.arm.FEAT_I8MM", &has, &size, NULL, 0) == 0 && has;
+}
 #endif
 
 static k_isa current_isa = K_ISA_GENERIC;
@@ -40,6 +50,8 @@ const k_table *k_table_of(k_isa isa) {
         return &k_table_neon;
     case K_ISA_NEON_DOT:
         return has_dot_products() ? &k_table_neondot : NULL;
+    case K_ISA_NEON_I8MM:
+        return has_dot_products() && has_byte_matrices() ? &k_table_neoni8mm : NULL;
 #endif
     default:
         return NULL;
@@ -57,7 +69,8 @@ bool k_isa_select(k_isa isa) {
 k_isa k_isa_current(void) { return current_isa; }
 
 const char *k_isa_name(k_isa isa) {
-    static const char *const names[] = {"generic", "avx2", "avx512", "avx512vnni", "avx512bf16", "neon", "neondot"};
+    static const char *const names[] = {"generic", "avx2", "avx512", "avx512vnni", "avx512bf16", "neon", "neondot",
+                                        "neoni8mm"};
     return names[isa];
 }
 
@@ -67,10 +80,10 @@ __attribute__((constructor)) static void choose(void) {
     __builtin_cpu_init();
 #endif
     const char *wanted = getenv("QALAM_INSTRUCTIONS");
-    for (int isa = K_ISA_NEON_DOT; wanted && isa >= K_ISA_GENERIC; isa--) {
+    for (int isa = K_ISA_LAST; wanted && isa >= K_ISA_GENERIC; isa--) {
         if (strcmp(wanted, k_isa_name((k_isa)isa)) == 0 && k_isa_select((k_isa)isa)) return;
     }
-    for (int isa = K_ISA_NEON_DOT; isa >= K_ISA_GENERIC; isa--) {
+    for (int isa = K_ISA_LAST; isa >= K_ISA_GENERIC; isa--) {
         if (k_isa_select((k_isa)isa)) return;
     }
 }

@@ -103,6 +103,7 @@ extern const k_table k_table_avx512bf16;
 #elif defined(__aarch64__)
 extern const k_table k_table_neon;
 extern const k_table k_table_neondot;
+extern const k_table k_table_neoni8mm;
 #endif
 
 // MARK: Pages (dispatch.c)

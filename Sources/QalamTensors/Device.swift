@@ -5,8 +5,9 @@ internal import Synchronization
 /// Where tensors live and operations run: today the processor, later a GPU.
 ///
 /// A device keeps the blocks that tensors give back and hands them out again, so that a training step or a decoded
-/// token, which asks for the same sizes as the one before, takes nothing from the system. Of each size it keeps the last
-/// few storages themselves, so that a decoded token makes no objects either; they keep the device until it is trimmed.
+/// token, which asks for the same sizes as the one before, takes nothing from the system. Of each size it keeps the
+/// last few storages themselves, so that a decoded token makes no objects either; they keep the device until it is
+/// trimmed.
 public final class Device: Sendable {
     /// The processor of this machine.
     public static let cpu = Device(name: "cpu")
@@ -91,7 +92,7 @@ public final class Device: Sendable {
     ///
     /// - Returns: false if there is none of that name, or this processor lacks it
     package func useInstructionSet(_ name: String) -> Bool {
-        let sets = K_ISA_GENERIC.rawValue...K_ISA_NEON_DOT.rawValue
+        let sets = K_ISA_GENERIC.rawValue...K_ISA_LAST.rawValue
         guard let set = sets.map({ k_isa(rawValue: $0) }).first(where: { String(cString: k_isa_name($0)) == name })
         else { return false }
         return k_isa_select(set)

@@ -46,9 +46,12 @@ public struct TensorShape: Sendable, Hashable {
 }
 
 extension TensorShape: RandomAccessCollection {
+    /// 0.
     public var startIndex: Int { 0 }
+    /// How many axes there are.
     public var endIndex: Int { count }
 
+    /// The extent of an axis.
     public subscript(axis: Int) -> Int {
         precondition(axis >= 0 && axis < count, "shape: axis \(axis) of \(count)")
         return extents[axis]
@@ -56,7 +59,9 @@ extension TensorShape: RandomAccessCollection {
 }
 
 extension TensorShape: ExpressibleByArrayLiteral, CustomStringConvertible {
+    /// Of these extents.
     public init(arrayLiteral extents: Int...) { self.init(extents) }
 
+    /// As an array is written.
     public var description: String { "\(Array(self))" }
 }

@@ -33,7 +33,10 @@ struct BenchEngine: ParsableCommand {
     var activations = ActivationPrecision.accurate.rawValue
 
     @Option(
-        help: "An instruction set other than the best: generic, avx2, avx512, avx512vnni, avx512bf16, neon or neondot.")
+        help: """
+            An instruction set other than the best: generic, avx2, avx512, avx512vnni, avx512bf16, neon, neondot or \
+            neoni8mm.
+            """)
     var instructionSet: String?
 
     @Flag(help: "Also decode an answer held to a JSON Schema, with masks met for the first time and again.")

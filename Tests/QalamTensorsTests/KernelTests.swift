@@ -16,6 +16,7 @@ struct InstructionSet: Sendable, CustomTestStringConvertible {
 
     static let all = [
         K_ISA_GENERIC, K_ISA_AVX2, K_ISA_AVX512, K_ISA_AVX512VNNI, K_ISA_AVX512BF16, K_ISA_NEON, K_ISA_NEON_DOT,
+        K_ISA_NEON_I8MM,
     ]
 
     static let available: [InstructionSet] = all.compactMap { isa in

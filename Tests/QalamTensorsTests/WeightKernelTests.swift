@@ -29,7 +29,7 @@ import Testing
     /// The same for int8 activations beside Q8_0, which only dot products of bytes make.
     @Test(arguments: InstructionSet.available)
     func int8ActivationsAgreeWithTwin(on set: InstructionSet) throws {
-        let hasBytes = ["avx512vnni", "avx512bf16", "neondot"].contains(set.name)
+        let hasBytes = ["avx512vnni", "avx512bf16", "neondot", "neoni8mm"].contains(set.name)
         let error = try largestError(K_BLOCK_Q8_0_INT8, on: set)
         #expect(error < (hasBytes ? 1.2e-2 : 1e-4))
         #expect(!hasBytes || error > 1e-3, "activations were not rounded to int8")

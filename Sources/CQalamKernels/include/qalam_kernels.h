@@ -25,6 +25,8 @@ typedef enum {
     K_ISA_AVX512BF16 = 4,
     K_ISA_NEON = 5,
     K_ISA_NEON_DOT = 6,
+    K_ISA_NEON_I8MM = 7,
+    K_ISA_LAST = K_ISA_NEON_I8MM,
 } k_isa;
 
 /// The instruction set in use: the best the processor has, unless `k_isa_select` chose another.
@@ -32,7 +34,8 @@ k_isa k_isa_current(void);
 /// Chooses an instruction set, for tests; false (and no change) if this processor or build lacks it. Not while kernels
 /// run.
 bool k_isa_select(k_isa isa);
-/// "generic", "avx2", "avx512", "avx512vnni", "avx512bf16", "neon" or "neondot".
+/// "generic", "avx2", "avx512", "avx512vnni", "avx512bf16", "neon", "neondot" or
+/// "neoni8mm".
 const char *k_isa_name(k_isa isa);
 
 // MARK: Thread pool
