@@ -157,8 +157,8 @@ let package = Package(
         .testTarget(
             name: "QalamEngineTests",
             dependencies: [
-                "CAllocationCounter", "QalamEngine", "QalamImages", "QalamModels", "QalamTensors", "QalamTokenizers",
-                "TestSupport",
+                "CAllocationCounter", "QalamEngine", "QalamFormats", "QalamImages", "QalamModels", "QalamTensors",
+                "QalamTokenizers", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Products with blocks for arm64 with products of byte matrices (Armv8.6, Apple's since the M2); everything else is that
-// of NEON.
+// Products with blocks for arm64 with products of byte matrices (Armv8.6, Apple's since the M2); everything else is
+// that of NEON.
 #if defined(__aarch64__)
 #define K_SUFFIX _neoni8mm
 #define K_VF 4

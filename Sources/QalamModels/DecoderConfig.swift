@@ -51,9 +51,14 @@ public struct DecoderConfig: Sendable, Equatable {
         /// How many a token is sent to.
         public var used: Int
         /// Whether the weights of those sum to one; otherwise they are shares of all experts' sum.
-        public var normalised = true
+        public var normalised: Bool
         /// Whether the router has a bias.
-        public var routerBias = false
+        public var routerBias: Bool
+
+        /// `count` experts, of which a token is sent to `used`.
+        public init(count: Int, used: Int, normalised: Bool = true, routerBias: Bool = false) {
+            (self.count, self.used, self.normalised, self.routerBias) = (count, used, normalised, routerBias)
+        }
     }
 
     /// The family, which decides the names of tensors and keys in files.

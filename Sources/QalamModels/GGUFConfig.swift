@@ -25,7 +25,7 @@ struct GGUFConfig {
     private static let types: [String: [String]] = [
         "gpt2": ["gpt2"], "llama": ["llama", "mistral", "mixtral"], "qwen2": ["qwen2"], "qwen3": ["qwen3"],
         "qwen3moe": ["qwen3_moe"], "gemma2": ["gemma2"], "gemma3": ["gemma3_text"], "phi3": ["phi3"],
-        "smollm3": ["smollm3"], "olmo2": ["olmo2"],
+        "smollm3": ["smollm3"], "olmo2": ["olmo2"], "gpt-oss": ["gpt_oss"],
     ]
 
     private static let classes = [
@@ -33,6 +33,7 @@ struct GGUFConfig {
         "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM", "qwen3_moe": "Qwen3MoeForCausalLM",
         "gemma2": "Gemma2ForCausalLM", "gemma3_text": "Gemma3ForCausalLM", "phi3": "Phi3ForCausalLM",
         "smollm3": "SmolLM3ForCausalLM", "olmo2": "Olmo2ForCausalLM",
+        "gpt_oss": "GptOssForCausalLM",
     ]
 
     private static let gpt2Keys = [
@@ -79,11 +80,12 @@ struct GGUFConfig {
         switch architecture {
         case "gemma2", "gemma3": 256
         case "qwen3", "qwen3moe": 128
+        case "gpt-oss": 64
         default: nil
         }
     }
 
-    private var hasWindow: Bool { ["gemma2", "gemma3", "phi3", "olmo2"].contains(architecture) }
+    private var hasWindow: Bool { ["gemma2", "gemma3", "phi3", "olmo2", "gpt-oss"].contains(architecture) }
 
     /// Whether the rotation's size is a key of its own: for the architectures whose rows are permuted.
     private var writesRotationSize: Bool { architecture == "llama" || architecture == "smollm3" }
@@ -121,6 +123,10 @@ extension GGUFConfig {
             add("attention.sliding_window", .uint32(try Self.uint32(j, "sliding_window")))
         }
         if architecture == "phi3", !j.has("sliding_window") { add("attention.sliding_window", .uint32(0)) }
+        if architecture == "gpt-oss" {
+            add("expert_feed_forward_length", .uint32(try Self.uint32(j, "intermediate_size")))
+            if !j.has("sliding_window") { add("attention.sliding_window", .uint32(128)) }
+        }
         if architecture == "phi3" {
             let share =
                 try Self.rope(j)?.optionalDouble("partial_rotary_factor")
@@ -175,7 +181,7 @@ extension GGUFConfig {
             let layer = layers[index % layers.count]
             let isWindowed: Bool? =
                 switch architecture {
-                case "gemma2": index % 2 == 0
+                case "gemma2", "gpt-oss": index % 2 == 0
                 case "gemma3": index % 6 != 5
                 case "llama", "phi3": nil
                 default: false
@@ -339,7 +345,7 @@ extension GGUFConfig {
                 layers: layers, width: width, heads: heads, headSize: json["head_dim"] as? Int ?? width / heads)
         }
         json["attention_bias"] = file.tensor(named: "blk.0.attn_output.bias") != nil
-        json["mlp_bias"] = file.tensor(named: "blk.0.ffn_down.bias") != nil
+        if architecture != "gpt-oss" { json["mlp_bias"] = file.tensor(named: "blk.0.ffn_down.bias") != nil }
         if hasWindow, let window = try metadata.optionalInt(key("attention.sliding_window")), window > 0 {
             json["sliding_window"] = window
         }
@@ -365,6 +371,7 @@ extension GGUFConfig {
             scaling["factor"] = shortest(try metadata.double(key("rope.scaling.factor"), default: 1))
             scaling["original_max_position_embeddings"] = try metadata.optionalInt(
                 key("rope.scaling.original_context_length"))
+            if architecture == "gpt-oss" { scaling["truncate"] = false }
             json["rope_scaling"] = scaling
         default: throw refuse(key("rope.scaling.type"), type)
         }

@@ -11,13 +11,15 @@ package struct GGUFExport {
         let name: String
         let form: GGUFNames.Form
         /// Names in the folder, in the order of experts.
-        var sources: [String]
+        var sources: [String] = []
+        /// gpt-oss's experts, instead of sources.
+        var stack: GPTOSSStack?
     }
 
     /// The types that can be written.
     package static let types: [BlockType] = [.f32, .f16, .bf16, .q8_0]
 
-    private static let readable: [ElementType: BlockType] = [.float32: .f32, .float16: .f16, .bfloat16: .bf16]
+    static let readable: [ElementType: BlockType] = [.float32: .f32, .float16: .f16, .bfloat16: .bf16]
 
     private let url: URL
     private let json: JSONReader
@@ -43,13 +45,14 @@ package struct GGUFExport {
         items = try Self.items(weights, names, skipsHead: isTied)
     }
 
-    /// The type of the largest tensor: that of the folder's matrices.
+    /// The type of the largest tensor of floats: that of the folder's matrices.
     package var ownType: BlockType {
-        let largest = weights.tensors.max { ($0.value.bytes.count, $0.key) < ($1.value.bytes.count, $1.key) }
+        let numbers = weights.tensors.filter { Self.readable[$0.value.type] != nil }
+        let largest = numbers.max { ($0.value.bytes.count, $0.key) < ($1.value.bytes.count, $1.key) }
         return largest.flatMap { Self.readable[$0.value.type] } ?? .f16
     }
 
-    /// Writes the model, matrices as `type`; norms, biases and routers stay float32.
+    /// Writes the model, matrices as `type`; norms, biases and routers stay float32, experts in MXFP4 what they are.
     ///
     /// - Parameters:
     ///   - output: where; with `splitSize`, the name that parts are named after
@@ -71,9 +74,14 @@ package struct GGUFExport {
         for item in items {
             let number = tensors.count + 1
             let (shape, sourceType) = try self.shape(item)
-            let target = Self.storedType(item.name, shape, type)
+            let target = sourceType == .mxfp4 ? .mxfp4 : Self.storedType(item.name, shape, type)
             tensors.append(
                 GGUF.TensorToWrite(item.name, shape: shape, type: target) { writer in
+                    if let stack = item.stack {
+                        let tensor = try stack.read(weights, shape: shape)
+                        try MatrixRows(shape: shape, type: tensor.type).write(tensor.bytes, as: target, to: &writer)
+                        withExtendedLifetime(tensor) {}
+                    }
                     for source in item.sources {
                         try write(source, item.form, sourceType, as: target, to: &writer)
                     }
@@ -154,6 +162,13 @@ package struct GGUFExport {
             // Heads that are the embedding, masks and other constants that older versions saved.
             if skipsHead && name == "lm_head.weight" { continue }
             if [".inv_freq", ".attn.bias", ".masked_bias"].contains(where: name.hasSuffix) { continue }
+            if names.architecture == "gpt-oss", let stacks = GPTOSSStack.stacks(in: name) {
+                for stack in stacks {
+                    guard let place = names.place(of: stack.name) else { throw FormatError.missing(stack.name) }
+                    items[place.name] = Item(name: place.name, form: .same, stack: stack)
+                }
+                continue
+            }
             let full = ["", "model.", "transformer."].map { $0 + name }
             guard let place = full.lazy.compactMap(names.place).first else {
                 throw ModelError.mismatch(
@@ -185,6 +200,10 @@ package struct GGUFExport {
 
     /// The shape in the GGUF file, and the type in the folder, which all sources share.
     private func shape(_ item: Item) throws -> ([Int], BlockType) {
+        if let stack = item.stack {
+            let shape = try stack.shape(json)
+            return (shape, stack.type(weights))
+        }
         var shapes: Set<[Int]> = []
         var types: Set<ElementType> = []
         for source in item.sources {

@@ -10,6 +10,8 @@ package struct GGUFImport {
     private struct Item {
         let name: String
         let shape: [Int]
+        /// gpt-oss's experts lie otherwise than others'.
+        var experts: GPTOSSTensor?
     }
 
     private let weights: GGUFWeights
@@ -99,6 +101,11 @@ package struct GGUFImport {
 
     private static func items(_ tensor: GGUF.Tensor, _ weights: GGUFWeights) throws -> [Item] {
         let names = weights.names
+        if names.architecture == "gpt-oss", GGUFNames.isStacked(tensor.name) {
+            guard let name = names.name(of: tensor.name) else { throw unknown(tensor, weights) }
+            let experts = GPTOSSTensor(name, shape: tensor.shape)
+            return experts.map { [Item(name: $0.name, shape: $0.shape, experts: $0)] } ?? []
+        }
         if GGUFNames.isStacked(tensor.name), let experts = tensor.shape.first {
             return try (0..<experts).map { expert in
                 guard let name = names.name(of: tensor.name, expert: expert) else {
@@ -122,6 +129,9 @@ package struct GGUFImport {
     }
 
     private func write(_ item: Item, as type: ElementType, to writer: inout FileWriter) throws {
+        if let experts = item.experts {
+            return try experts.write(weights, as: Self.written(type).type, to: &writer)
+        }
         guard let place = weights.names.place(of: item.name) else { throw FormatError.missing(item.name) }
         let shape = place.form == .transposed ? item.shape.reversed() : item.shape
         let matrix = try weights.matrix(item.name, shape: shape)

@@ -118,7 +118,8 @@ struct FeedForward {
         for part in adapted {
             // Rows without adapters are as they are without any in the pass.
             let whole = AdaptedRows(rows: 0..<part.rows.count, adapter: part.adapter)
-            geluSteps(x.rows(part.rows), [whole]).scatter(to: Array(part.rows), of: y)
+            let changed = geluSteps(x.rows(part.rows), [whole])
+            y.rows(part.rows).pointer.update(from: changed.pointer, count: changed.count)
         }
         return y
     }

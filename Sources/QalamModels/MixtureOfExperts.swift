@@ -43,55 +43,100 @@ struct MixtureOfExperts {
     }
 
     func callAsFunction(_ x: Tensor) -> Tensor {
-        let routes = Routes(router(x), used: used, normalised: normalised)
-        let outputs = Tensor(uninitialized: [routes.count, x.shape[1]], on: x.device)
-        for (expert, slots) in routes.slotsByExpert.enumerated() where !slots.isEmpty {
-            let rows = x.gathered(slots.map { $0 / used })
-            experts[expert](rows).scatter(to: slots, of: outputs)
+        let scores = router(x)
+        return withRoutes(scores, used: used, normalised: normalised) { routes in
+            let shape = TensorShape(rows: routes.slots.count, columns: x.shape[1])
+            let outputs = Tensor(uninitialized: shape, on: x.device)
+            for expert in experts.indices {
+                let slots = routes.slots(of: expert)
+                guard !slots.isEmpty else { continue }
+                experts[expert](x.gathered(slots, each: used)).scatter(to: slots, of: outputs)
+            }
+            return outputs.combined(weights: UnsafeBufferPointer(routes.weights), groups: used)
         }
-        return outputs.combined(weights: routes.weights, groups: used)
     }
 }
 
 /// Where each token goes: slot n·K + k is token n's k-th choice.
 private struct Routes {
     /// How much of each slot's output the token gets.
-    let weights: [Float]
-    /// The slots of each expert, in the order of tokens.
-    let slotsByExpert: [[Int]]
+    let weights: UnsafeMutableBufferPointer<Float>
+    /// The expert of each slot.
+    let choices: UnsafeMutableBufferPointer<Int>
+    /// The slots of the first expert, then those of the next, each in the order of tokens.
+    let slots: UnsafeMutableBufferPointer<Int>
+    /// Where in `slots` those of each expert begin, and where the last one's end.
+    let starts: UnsafeMutableBufferPointer<Int>
 
-    var count: Int { weights.count }
-
-    /// The `used` best of each row of scores (N,E), the lower number first among equals.
-    init(_ scores: Tensor, used: Int, normalised: Bool) {
-        let (N, E) = scores.rowsAndColumns
-        let values = scores.buffer
-        var weights: [Float] = []
-        weights.reserveCapacity(N * used)
-        var slotsByExpert = [[Int]](repeating: [], count: E)
-        for n in 0..<N {
-            let row = values[n * E..<(n + 1) * E]
-            let chosen = Self.best(row, used)
-            let largest = values[chosen[0]]
-            let shares = chosen.map { exp(values[$0] - largest) }
-            let total = normalised ? shares.reduce(0, +) : row.reduce(0) { $0 + exp($1 - largest) }
-            for (share, index) in zip(shares, chosen) {
-                slotsByExpert[index - row.startIndex].append(weights.count)
-                weights.append(share / total)
-            }
-        }
-        (self.weights, self.slotsByExpert) = (weights, slotsByExpert)
+    func slots(of expert: Int) -> UnsafeBufferPointer<Int> {
+        UnsafeBufferPointer(rebasing: slots[starts[expert]..<starts[expert + 1]])
     }
 
-    /// The indices of the `count` largest numbers, by insertion: E is at most a few hundred and `count` a few.
-    private static func best(_ row: Slice<UnsafeMutableBufferPointer<Float>>, _ count: Int) -> [Int] {
-        var best: [Int] = []
-        for index in row.indices {
-            if best.count == count, let last = best.last, row[index] <= row[last] { continue }
-            let place = best.firstIndex { row[$0] < row[index] } ?? best.endIndex
-            best.insert(index, at: place)
-            if best.count > count { best.removeLast() }
+    /// Chooses for each row of scores (N,E).
+    func fill(_ scores: Tensor, used: Int, normalised: Bool) {
+        let (N, E) = scores.rowsAndColumns
+        for n in 0..<N {
+            let row = UnsafeBufferPointer(rebasing: scores.buffer[n * E..<(n + 1) * E])
+            let part = n * used..<(n + 1) * used
+            let chosen = UnsafeMutableBufferPointer(rebasing: choices[part])
+            Self.choose(row, into: chosen)
+            let largest = row[chosen[0]]
+            var total: Float = 0
+            for (slot, expert) in zip(part, chosen) {
+                weights[slot] = exp(row[expert] - largest)
+                total += weights[slot]
+            }
+            if !normalised { total = row.reduce(0) { $0 + exp($1 - largest) } }
+            for slot in part { weights[slot] /= total }
         }
-        return best
+        sortSlots()
+    }
+
+    /// Numbers slots by expert: counts, then places.
+    private func sortSlots() {
+        starts.update(repeating: 0)
+        for expert in choices { starts[expert + 1] += 1 }
+        for expert in starts.indices.dropFirst() { starts[expert] += starts[expert - 1] }
+        // Each expert's start moves to its end, which is the next one's start.
+        for (slot, expert) in choices.enumerated() {
+            slots[starts[expert]] = slot
+            starts[expert] += 1
+        }
+        for expert in starts.indices.dropFirst().reversed() { starts[expert] = starts[expert - 1] }
+        starts[0] = 0
+    }
+
+    /// The indices of the largest numbers, the lower first among equals, by insertion: E is at most a few hundred and
+    /// `best` a few.
+    private static func choose(_ row: UnsafeBufferPointer<Float>, into best: UnsafeMutableBufferPointer<Int>) {
+        var count = 0
+        for index in row.indices {
+            if count == best.count, !(row[index] > row[best[count - 1]]) { continue }
+            var place = min(count, best.count - 1)
+            count = min(count + 1, best.count)
+            while place > 0, row[best[place - 1]] < row[index] {
+                best[place] = best[place - 1]
+                place -= 1
+            }
+            best[place] = index
+        }
+    }
+}
+
+/// Lends the routes of scores (N,E); for a few tokens they take no memory but the stack's.
+private func withRoutes(
+    _ scores: Tensor, used: Int, normalised: Bool, _ body: (Routes) -> Tensor
+) -> Tensor {
+    let (N, E) = scores.rowsAndColumns
+    return withUnsafeTemporaryAllocation(of: Float.self, capacity: N * used) { weights in
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: N * used) { choices in
+            withUnsafeTemporaryAllocation(of: Int.self, capacity: N * used) { slots in
+                withUnsafeTemporaryAllocation(of: Int.self, capacity: E + 1) { starts in
+                    let routes = Routes(weights: weights, choices: choices, slots: slots, starts: starts)
+                    routes.fill(scores, used: used, normalised: normalised)
+                    return body(routes)
+                }
+            }
+        }
     }
 }

@@ -137,6 +137,12 @@ public final class Device: Sendable {
         return withExtendedLifetime(dropped) { storage }  // its last reference is dropped outside the lock
     }
 
+    /// The same, not kept among the recent ones.
+    func unsharedStorage(of count: Int) -> Storage {
+        let size = SizeClass(holding: count * MemoryLayout<Float>.stride)
+        return Storage(blocks.withLock { $0.take(size) }, of: self)
+    }
+
     /// Keeps a block for reuse.
     func give(back block: MemoryBlock) { blocks.withLock { $0.push(block) } }
 }

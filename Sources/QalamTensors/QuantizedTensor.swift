@@ -14,7 +14,7 @@ public struct QuantizedTensor: @unchecked Sendable {
     package var activations = ActivationPrecision.accurate
     /// (rows, columns), or (experts, rows, columns).
     public private(set) var shape: [Int]
-    private var bytes: UnsafeRawBufferPointer
+    package private(set) var bytes: UnsafeRawBufferPointer
     private var owner: any AnyObject & Sendable
     private let isFile: Bool
     private var panels: Panels?

@@ -51,14 +51,18 @@ public final class Node {
     /// overwrites arbitrary contents otherwise.
     func accumulate(_ write: (UnsafeMutablePointer<Float>, Bool) -> Void) {
         guard var gradient = pending else {
-            let fresh = Tensor(uninitialized: shape, on: device)
+            let fresh = Tensor(unshared: shape, on: device)
             write(fresh.pointer, false)
             pending = fresh
             return
         }
         pending = nil
         // Two inputs of a sum share one gradient until one of them writes.
-        if !isKnownUniquelyReferenced(&gradient.storage) { gradient = gradient.copied() }
+        if !isKnownUniquelyReferenced(&gradient.storage) {
+            let own = Tensor(unshared: shape, on: device)
+            own.pointer.update(from: gradient.pointer, count: own.count)
+            gradient = own
+        }
         write(gradient.pointer, true)
         pending = gradient
     }

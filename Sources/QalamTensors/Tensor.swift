@@ -27,6 +27,11 @@ public struct Tensor {
         self.init(shape: shape, storage: device.storage(of: shape.elementCount))
     }
 
+    /// The same with a storage that the device does not refer to: for those that ask whether they are its only owner.
+    init(unshared shape: TensorShape, on device: Device) {
+        self.init(shape: shape, storage: device.unsharedStorage(of: shape.elementCount))
+    }
+
     /// A tensor of `shape` filled with `value`.
     public init(repeating value: Float, _ shape: TensorShape, on device: Device = .cpu) {
         self.init(uninitialized: shape, on: device)

@@ -29,8 +29,7 @@ struct BenchEngine: ParsableCommand {
     @Option(help: "How keys and values are kept: float32, float16 or int8.")
     var cache = CachePrecision.float16.rawValue
 
-    @Option(help: "What activations become beside Q8_0: accurate or int8.")
-    var activations = ActivationPrecision.accurate.rawValue
+    @OptionGroup var products: ActivationFlag
 
     @Option(
         help: """
@@ -52,9 +51,6 @@ struct BenchEngine: ParsableCommand {
         guard CachePrecision(rawValue: cache) != nil else {
             throw ValidationError("--cache must be float32, float16 or int8, not \(cache).")
         }
-        guard ActivationPrecision(rawValue: activations) != nil else {
-            throw ValidationError("--activations must be accurate or int8, not \(activations).")
-        }
         guard !sizes.isEmpty, sizes.allSatisfy({ (1...256).contains($0) }) else {
             throw ValidationError("--batch needs numbers from 1 to 256, joined by commas.")
         }
@@ -69,7 +65,7 @@ struct BenchEngine: ParsableCommand {
         }
         let start = ContinuousClock.now
         let decoder = try ModelFolder.decoder(
-            at: URL(filePath: model.model), activations: ActivationPrecision(rawValue: activations) ?? .accurate)
+            at: URL(filePath: model.model), activations: products.activations)
         let opening = (ContinuousClock.now - start) / .seconds(1)
         var trial = try EngineTrial(
             decoder: decoder, precision: CachePrecision(rawValue: cache) ?? .float16, most: sizes.max() ?? 1)
@@ -77,7 +73,7 @@ struct BenchEngine: ParsableCommand {
             throw ValidationError("--prompt and --tokens must fit the context of \(decoder.config.contextLength).")
         }
         var figures: [String: Any] = [
-            "open_ms": opening * 1000, "prompt": prompt, "cache": cache, "activations": activations,
+            "open_ms": opening * 1000, "prompt": prompt, "cache": cache, "activations": products.activations.rawValue,
         ]
         figures["prefill_tok_s"] = Double(prompt) / middle { trial.prefill(prompt) }
         figures["first_token_ms"] = middle { trial.prefill(16) } * 1000

@@ -11,6 +11,7 @@ struct Chat: AsyncParsableCommand {
     @OptionGroup var sampling: SamplingFlags
     @OptionGroup var output: OutputFlags
     @OptionGroup var adapters: AdapterFlags
+    @OptionGroup var products: ActivationFlag
 
     @Option(help: "What the model is told before the conversation.")
     var system: String?
@@ -26,7 +27,8 @@ struct Chat: AsyncParsableCommand {
 
     func run() async throws {
         try model.apply()
-        let loaded = try await LoadedModel.open(model.url(), adapters: adapters.urls)
+        let loaded = try await LoadedModel.open(
+            model.url(), adapters: adapters.urls, configuration: products.configuration)
         var messages = opening(system)
         let isTerminal = isatty(STDIN_FILENO) == 1
         if isTerminal { write("\(loaded.id) · /help for commands, /quit to leave\n") }

@@ -11,6 +11,7 @@ struct Generate: AsyncParsableCommand {
     @OptionGroup var sampling: SamplingFlags
     @OptionGroup var output: OutputFlags
     @OptionGroup var adapters: AdapterFlags
+    @OptionGroup var products: ActivationFlag
 
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
@@ -20,7 +21,8 @@ struct Generate: AsyncParsableCommand {
 
     func run() async throws {
         try model.apply()
-        let loaded = try await LoadedModel.open(model.url(), adapters: adapters.urls)
+        let loaded = try await LoadedModel.open(
+            model.url(), adapters: adapters.urls, configuration: products.configuration)
         let text = prompt ?? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
         var (answer, reason, usage) = ("", FinishReason.stop, Usage(promptTokens: 0, completionTokens: 0))
         var options = sampling.chatOptions
