@@ -47,7 +47,12 @@ struct GPTOSSStack {
     func read(_ file: Safetensors, shape: [Int]) throws -> QuantizedTensor {
         let checkpoint = GPTOSSCheckpoint(file, optionalPrefix: "model.")
         if shape.count == 3, let stored = try checkpoint.stored(name, shape: shape) { return stored }
-        let memory = HeapBytes(shape.reduce(1, *) * MemoryLayout<Float>.stride)
+        // Before memory is asked for by what the config says.
+        let expected = [shape[0], shape[1] * (name.contains(".down_proj.") ? 1 : 2)]
+        guard let found = file.entry(source)?.shape, shape.count == 2, found == expected else {
+            throw FormatError.shape(source, expected: expected, got: file.entry(source)?.shape ?? [])
+        }
+        let memory = HeapBytes(shape[0] * shape[1] * MemoryLayout<Float>.stride)
         let floats = UnsafeMutableRawBufferPointer(memory.bytes).bindMemory(to: Float.self)
         try checkpoint.fill(name, shape: shape, initial: .zeros, into: floats)
         return memory.tensor(.f32, shape)
