@@ -5,12 +5,14 @@ internal import QalamTensors
 
 /// How exactly products are computed, as a flag.
 struct ActivationFlag: ParsableArguments {
-    @Option(help: "What activations become beside Q8_0: accurate or, faster, int8.", transform: Self.precision)
+    @Option(
+        help: "What activations become beside Q8_0: accurate (the default) or, faster, int8.",
+        transform: Self.precision)
     var activations = ActivationPrecision.accurate
 
     private static func precision(_ text: String) throws -> ActivationPrecision {
         guard let precision = ActivationPrecision(rawValue: text) else {
-            throw ValidationError("--activations must be accurate or int8, not \(text).")
+            throw ValidationError("it must be accurate or int8.")
         }
         return precision
     }
