@@ -46,10 +46,14 @@ struct GPTOSSStack {
     /// Its numbers.
     func read(_ file: Safetensors, shape: [Int]) throws -> QuantizedTensor {
         let checkpoint = GPTOSSCheckpoint(file, optionalPrefix: "model.")
-        if shape.count == 3, let stored = try checkpoint.stored(name, shape: shape) { return stored }
+        if shape.count == 3 {
+            if let stored = try checkpoint.stored(name, shape: shape) { return stored }
+            throw FormatError.elementType(
+                source, supported: ["F32", "F16", "BF16", "MXFP4"], got: file.entry(source)?.type.rawValue ?? "nothing")
+        }
         // Before memory is asked for by what the config says.
         let expected = [shape[0], shape[1] * (name.contains(".down_proj.") ? 1 : 2)]
-        guard let found = file.entry(source)?.shape, shape.count == 2, found == expected else {
+        guard let found = file.entry(source)?.shape, found == expected else {
             throw FormatError.shape(source, expected: expected, got: file.entry(source)?.shape ?? [])
         }
         let memory = HeapBytes(shape[0] * shape[1] * MemoryLayout<Float>.stride)

@@ -22,17 +22,7 @@ struct GGUFConvertTests {
             let model = try GGUFImport(GGUF(file))
             #expect(model.ownType == .float32)
             try model.write(to: back, type: .float32)
-            let (old, new) = (try Safetensors(folder), try Safetensors(back))
-            #expect(old.names == new.names)
-            for name in old.names {
-                #expect(old.entry(name)?.shape == new.entry(name)?.shape)
-                let (before, after) = (try old.floats(name), try new.floats(name))
-                #expect(before == after, "\(name)")
-            }
-            let name = "config.json"
-            #expect(
-                try DecoderConfig(contentsOf: back.appending(path: name))
-                    == DecoderConfig(contentsOf: folder.appending(path: name)))
+            try expectSameModel(back, folder)
             let (before, after) = (try Tokenizer(contentsOf: folder), try Tokenizer(contentsOf: back))
             #expect(before.encode(sampleText) == after.encode(sampleText))
             #expect(try ModelFolder(back).chatTemplateSource == ModelFolder(folder).chatTemplateSource)
@@ -116,4 +106,17 @@ struct GGUFConvertTests {
             #expect(!FileManager.default.fileExists(atPath: file.path))
         }
     }
+}
+
+/// Expects the tensors of two folders to agree bit for bit, and what their configs say.
+func expectSameModel(_ found: URL, _ expected: URL, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    let (old, new) = (try Safetensors(expected), try Safetensors(found))
+    #expect(old.names == new.names, sourceLocation: sourceLocation)
+    for name in old.names {
+        #expect(old.entry(name)?.shape == new.entry(name)?.shape, sourceLocation: sourceLocation)
+        let (before, after) = (try old.floats(name), try new.floats(name))
+        #expect(before == after, "\(name)", sourceLocation: sourceLocation)
+    }
+    let configs = try [found, expected].map { try DecoderConfig(contentsOf: $0.appending(path: "config.json")) }
+    #expect(configs[0] == configs[1], sourceLocation: sourceLocation)
 }
